@@ -1,0 +1,235 @@
+import { type Database, schemasOf, type Tx } from '@writ/event-store';
+import { type Call, Refusal } from '@writ/kernel';
+import { Alarm } from './backoff.js';
+import type { Bus, BusBatch, BusLog, BusRecord, Subscription } from './bus.js';
+import { type ConsumedFact, factsTopic, factsTopicSpec, sourceOfTopic } from './cloud-event.js';
+import { type DeadLetter, DeadLetters } from './dead-letter.js';
+import { isEnvironmentFailure } from './environment-failure.js';
+import { Inbox, type SourcePosition } from './inbox.js';
+import type { Reactions } from './reactions.js';
+import { type Known, sift } from './sift.js';
+import { traceBatch } from './tracing.js';
+
+export interface FactConsumerOptions {
+  /** Who consumes; offsets, dead letters and parked keys are in the schema of its views. */
+  readonly service: string;
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly reactions: Reactions;
+  /** The call a reaction makes its commands with. */
+  callFor(fact: ConsumedFact): Call;
+  readonly log: BusLog;
+}
+
+const FAILURES_MAX = 3;
+/** Somebody else wrote to the same stream each time: not the fact's fault, so more patience. */
+const CONFLICTS_MAX = 20;
+const RETRY_MS = 50;
+
+/**
+ * Lets a group's reactions happen exactly once for each fact: the effect, the set of received positions and
+ * the offset are one transaction. The carrier may repeat, reorder across partitions and forget positions; it
+ * decides nothing.
+ */
+export class FactConsumer {
+  private readonly inbox: Inbox;
+  private readonly letters: DeadLetters;
+  private readonly soughtOffsets = new Map<string, number>();
+  private subscription: Subscription | undefined;
+
+  constructor(private readonly options: FactConsumerOptions) {
+    const { views } = schemasOf(options.service);
+    this.inbox = new Inbox(views, options.reactions.group);
+    this.letters = new DeadLetters(views, options.reactions.group);
+  }
+
+  /** @throws Error when bus or database do not answer */
+  async start(): Promise<void> {
+    const { bus, database, reactions } = this.options;
+    await this.inbox.prepare(database, reactions.sources);
+    await bus.ensureTopics(reactions.sources.map(factsTopicSpec));
+    this.subscription = await bus.subscribe({
+      group: reactions.group,
+      topics: reactions.sources.map(factsTopic),
+      onBatch: (batch) => this.onBatch(batch),
+    });
+  }
+
+  /** Waits for the batches in hand. */
+  async stop(): Promise<void> {
+    await this.subscription?.stop();
+    this.subscription = undefined;
+  }
+
+  healthy(): boolean {
+    return this.subscription?.healthy() ?? false;
+  }
+
+  /** What the group has received, of each source; parked facts count. */
+  positions(): Promise<Map<string, SourcePosition>> {
+    return this.inbox.positions(this.options.database);
+  }
+
+  /** What was set aside and waits, oldest first. */
+  deadLetters(limit: number): Promise<DeadLetter[]> {
+    return this.letters.waiting(this.options.database, limit);
+  }
+
+  /**
+   * Tries a parked key's facts again, in order, each in a transaction of its own, and lets the key go when
+   * none is left.
+   * @returns how many facts took effect
+   * @throws Error at the first that fails again; it and what is behind it stay parked
+   */
+  async redrive(key: string): Promise<number> {
+    const { database } = this.options;
+    let done = 0;
+    for (const source of await this.letters.sourcesParking(database, key))
+      while (await database.transaction((tx) => this.redriveNext(tx, source, key))) done += 1;
+    return done;
+  }
+
+  private async redriveNext(tx: Tx, source: string, key: string): Promise<boolean> {
+    const { reactions, callFor } = this.options;
+    await this.inbox.lock(tx, source);
+    const letter = await this.letters.next(tx, source, key);
+    if (letter === undefined) {
+      await this.letters.unpark(tx, source, key);
+      return false;
+    }
+    const { facts } = sift(letter.topic, [letter.record], { seen: new Set(), parkedKeys: new Set() });
+    const fact = facts[0]?.fact;
+    if (fact === undefined) throw new Error(`dead letter ${letter.id} is no fact any more`);
+    try {
+      await reactions.handle(fact, tx, callFor(fact));
+    } catch (error) {
+      throw new Error(`redriving \`${key}\` stopped at ${source}/${fact.pos}`, { cause: error });
+    }
+    await this.letters.redriven(tx, letter.id);
+    return true;
+  }
+
+  private async onBatch(batch: BusBatch): Promise<void> {
+    const traced = batch.records.map(({ headers }) => ({ traceparent: headers.traceparent ?? '' }));
+    await traceBatch('process', batch.topic, traced, () => this.consume(batch, batch.records));
+  }
+
+  /**
+   * All at once; when their own fault prevents that, in halves, so that one bad record costs a few more
+   * transactions.
+   */
+  private async consume(batch: BusBatch, records: readonly BusRecord[]): Promise<void> {
+    try {
+      await this.commit(batch, records, 'together');
+    } catch (error) {
+      // Rejecting lets the carrier pause and deliver the batch again; what was committed is dropped then.
+      if (isEnvironmentFailure(error)) throw error;
+      const middle = records.length >> 1;
+      if (middle === 0) return this.consumeAlone(batch, records);
+      await this.consume(batch, records.slice(0, middle));
+      await this.consume(batch, records.slice(middle));
+    }
+  }
+
+  private async consumeAlone(batch: BusBatch, records: readonly BusRecord[]): Promise<void> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.commit(batch, records, 'alone');
+      } catch (error) {
+        if (isEnvironmentFailure(error)) throw error;
+        const conflict = error instanceof Refusal && error.kind === 'conflict';
+        if (failures >= (conflict ? CONFLICTS_MAX : FAILURES_MAX))
+          return this.setAside(batch, records, error);
+      }
+      await new Alarm().wait(RETRY_MS);
+    }
+  }
+
+  private async commit(
+    batch: BusBatch,
+    records: readonly BusRecord[],
+    manner: 'together' | 'alone',
+  ): Promise<void> {
+    await this.inInbox(batch, records, async (tx, known) => {
+      const { topic } = batch;
+      const { facts, behind, opaque } = sift(topic, records, known);
+      const fresh = facts.map(({ fact }) => fact);
+      await this.react(fresh, tx, manner);
+      const kept = await this.letters.keep(tx, [...behind, ...opaque]);
+      for (const letter of opaque) {
+        if (!kept.has(letter)) continue;
+        const { record, source, detail } = letter;
+        await this.options.reactions.handleOpaque?.({ ...record, topic, source, reason: detail }, tx);
+      }
+      return [...fresh.map(({ pos }) => pos), ...behind.map(({ pos }) => pos ?? 0)];
+    });
+  }
+
+  private async react(facts: readonly ConsumedFact[], tx: Tx, manner: 'together' | 'alone'): Promise<void> {
+    const { reactions, callFor } = this.options;
+    if (facts.length === 0) return;
+    if (manner === 'together' && reactions.handleBatch)
+      return reactions.handleBatch(facts, tx, (fact) => callFor(fact));
+    for (const fact of facts) await reactions.handle(fact, tx, callFor(fact));
+  }
+
+  /** The record becomes a dead letter, its key waits, and the partition goes on. */
+  private async setAside(batch: BusBatch, records: readonly BusRecord[], error: unknown): Promise<void> {
+    const { log, reactions } = this.options;
+    const { topic, partition } = batch;
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    await this.inInbox(batch, records, async (tx, known) => {
+      const { facts, behind, opaque } = sift(topic, records, known);
+      const failed = facts.map(({ fact, letter }) => ({ fact, letter: { ...letter, detail: reason } }));
+      const letters = opaque.map((letter) => ({
+        ...letter,
+        detail: `${letter.detail}; handling it failed: ${reason}`,
+      }));
+      await this.letters.keep(tx, [...failed.map(({ letter }) => letter), ...behind, ...letters]);
+      for (const { fact } of failed) await this.letters.park(tx, fact.source, fact.partKey);
+      return [...failed.map(({ fact }) => fact.pos), ...behind.map(({ pos }) => pos ?? 0)];
+    });
+    const offset = records[0]?.offset;
+    log('error', 'a record was set aside', { group: reactions.group, topic, partition, offset, error });
+  }
+
+  /** Runs `work`, which answers the positions it received, in the transaction that also moves the inbox. */
+  private async inInbox(
+    batch: BusBatch,
+    records: readonly BusRecord[],
+    work: (tx: Tx, known: Known) => Promise<number[]>,
+  ): Promise<void> {
+    const { topic, partition } = batch;
+    const source = sourceOfTopic(topic);
+    const first = records[0]?.offset ?? 0;
+    const next = (records.at(-1)?.offset ?? 0) + 1;
+    const wanted = records
+      .map(({ headers }) => Number(headers.pos))
+      .filter((pos) => Number.isSafeInteger(pos) && pos > 0);
+    const moved = await this.options.database.transaction(async (tx) => {
+      const known = await this.inbox.open(tx, source, partition, wanted);
+      if (first > known.offset && this.seekBack(batch, known.offset, first)) return false;
+      const positions = await work(tx, known);
+      await this.inbox.close(tx, source, partition, known, { positions, offset: next });
+      return true;
+    });
+    if (moved) this.soughtOffsets.delete(`${topic}/${partition}`);
+  }
+
+  /**
+   * Asks the carrier for what lies between. When it then starts further on again, it holds no more of it: the
+   * group goes on, and `positions` show the hole until the source's relay is rewound.
+   */
+  private seekBack(batch: BusBatch, offset: number, first: number): boolean {
+    const { topic, partition } = batch;
+    const name = `${topic}/${partition}`;
+    if (this.soughtOffsets.get(name) !== offset) {
+      this.soughtOffsets.set(name, offset);
+      batch.seek(offset);
+      return true;
+    }
+    const { group } = this.options.reactions;
+    this.options.log('error', 'the bus no longer holds records', { group, topic, partition, offset, first });
+    return false;
+  }
+}

@@ -1,0 +1,14 @@
+export * from './bus.js';
+export * from './cloud-event.js';
+export * from './dead-letter.js';
+export * from './environment-failure.js';
+export * from './fact-consumer.js';
+export type { SourcePosition } from './inbox.js';
+export * from './kafka-bus.js';
+export * from './local-broker.js';
+export * from './memory-bus.js';
+export * from './murmur2.js';
+export * from './postgres-bus.js';
+export * from './postgres-schema.js';
+export * from './reactions.js';
+export * from './relay.js';
