@@ -1,0 +1,14 @@
+export * from './codec.js';
+export * from './command-handler.js';
+export * from './command-log.js';
+export * from './database.js';
+export * from './event-store.js';
+export * from './fact.js';
+export * from './group-commit.js';
+export * from './local-postgres.js';
+export * from './memory-event-store.js';
+export * from './migrate.js';
+export * from './names.js';
+export * from './postgres-event-store.js';
+export * from './view.js';
+export { Wakes } from './wakes.js';

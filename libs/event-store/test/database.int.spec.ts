@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Database, type Tx } from '@writ/event-store';
+import { openServiceDatabase, type ServiceDatabase } from './service-database.js';
+
+let opened: ServiceDatabase;
+let database: Database;
+beforeAll(async () => {
+  opened = await openServiceDatabase();
+  database = opened.database;
+  await database.query('create table door_keeper_view.t (n int primary key)');
+});
+afterAll(() => opened.close());
+
+const insert = (tx: Pick<Tx, 'query'>, n: number) =>
+  tx.query('insert into door_keeper_view.t values ($1)', [n]);
+const rows = async () =>
+  (await database.query<{ n: number }>('select n from door_keeper_view.t order by n')).rows;
+
+describe('a transaction', () => {
+  it('keeps all it did, and tells those who wait for it only then', async () => {
+    const told: string[] = [];
+    await database.transaction(async (tx) => {
+      tx.afterCommit(() => told.push('committed'));
+      await insert(tx, 1);
+      await insert(tx, 2);
+      expect(await rows()).toEqual([]);
+      expect(told).toEqual([]);
+    });
+    await Promise.resolve();
+    expect(told).toEqual(['committed']);
+    expect(await rows()).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('undoes all it did when it fails', async () => {
+    const told: string[] = [];
+    const failing = database.transaction(async (tx) => {
+      tx.afterCommit(() => told.push('committed'));
+      await insert(tx, 3);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(told).toEqual([]);
+    expect(await rows()).toHaveLength(2);
+  });
+
+  it('does not pretend to have committed when one of its statements had failed', async () => {
+    const swallowing = database.transaction(async (tx) => {
+      await insert(tx, 4);
+      await insert(tx, 1).catch(() => undefined);
+    });
+    await expect(swallowing).rejects.toThrow('was rolled back');
+    expect(await rows()).toHaveLength(2);
+  });
+
+  it('takes no statement after its end, which would run outside of it', async () => {
+    const kept = await database.transaction(async (tx) => tx);
+    await expect(insert(kept, 5)).rejects.toThrow('is over');
+  });
+
+  it('fails, and the process lives on, when its connection is cut between two statements', async () => {
+    const cutting = database.transaction(async (tx) => {
+      await insert(tx, 6);
+      const { rows: pids } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+      await opened.owner.query('select pg_terminate_backend($1)', [pids[0]?.pid]);
+      await opened.owner.query('select pg_sleep(0.1)');
+      await insert(tx, 7);
+    });
+    await expect(cutting).rejects.toThrow();
+    expect(await rows()).toHaveLength(2);
+  });
+
+  it('that waits for a lock gives up after two seconds', async () => {
+    await database.transaction(async (tx) => {
+      await insert(tx, 8);
+      const begun = performance.now();
+      await expect(database.transaction((other) => insert(other, 8))).rejects.toThrow('lock timeout');
+      expect(performance.now() - begun).toBeGreaterThan(1_500);
+    });
+  });
+});
+
+describe('a pool', () => {
+  it('reports an idle connection that broke, and opens another', async () => {
+    const lost: Error[] = [];
+    const own = new Database({
+      url: opened.runtimeUrl,
+      applicationName: 'to be cut',
+      onConnectionLost: (cause) => lost.push(cause),
+    });
+    await own.query('select 1');
+    await opened.owner.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'to be cut'`,
+    );
+    await opened.owner.query('select pg_sleep(0.1)');
+    expect((await own.query('select 1')).rowCount).toBe(1);
+    expect(lost).toHaveLength(1);
+    await own.close();
+  });
+});

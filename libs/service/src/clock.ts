@@ -1,0 +1,66 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { base64Url, formatId, type Id, type IdKind, ULID_CHANCE_BYTES } from '@writ/kernel';
+
+/**
+ * Time and chance, the only door to either. Everything else receives `at` and ids as arguments, so that a test can
+ * fix them and a replay gives the same answer.
+ */
+export abstract class Clock {
+  /** Wall-clock time; may jump. For what is recorded and compared with other machines. */
+  abstract now(): Date;
+  /** Milliseconds since an arbitrary start; never goes back. For measuring silence and duration. */
+  abstract monotonicMs(): number;
+  abstract randomBytes(count: number): Uint8Array;
+
+  newId<K extends IdKind>(kind: K): Id<K> {
+    return formatId(kind, this.now().getTime(), this.randomBytes(ULID_CHANCE_BYTES));
+  }
+
+  /** UUID version 7 (RFC 9562 section 5.7): 48 bits of milliseconds, 74 bits of chance. */
+  newEventId(): string {
+    const bytes = Buffer.from(this.randomBytes(16));
+    bytes.writeUIntBE(this.now().getTime(), 0, 6);
+    bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+    bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+    const hex = bytes.toString('hex');
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  }
+
+  /** `byteCount` random bytes in lower-case hexadecimal: W3C trace ids (16) and span ids (8). */
+  randomHex(byteCount: number): string {
+    return Buffer.from(this.randomBytes(byteCount)).toString('hex');
+  }
+}
+
+/** The machine's clock and the kernel's random source. */
+export class SystemClock extends Clock {
+  override now(): Date {
+    return new Date();
+  }
+
+  override monotonicMs(): number {
+    return performance.now();
+  }
+
+  override randomBytes(count: number): Uint8Array {
+    return randomBytes(count);
+  }
+}
+
+/**
+ * Milliseconds since 1970 by the machine, whatever clock a test has put in its place: what grpc-js compares deadlines
+ * with.
+ */
+export function machineMs(): number {
+  return Date.now();
+}
+
+/** SHA-256 of UTF-8 text or of bytes. */
+export function sha256(content: string | Uint8Array): Uint8Array {
+  return createHash('sha256').update(content).digest();
+}
+
+/** base64url SHA-256 without padding: thumbprints (RFC 8705) and request hashes. */
+export function sha256Base64Url(content: string | Uint8Array): string {
+  return base64Url(sha256(content));
+}

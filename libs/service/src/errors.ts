@@ -1,0 +1,149 @@
+import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import { Any } from '@writ/contracts/google/protobuf/any.js';
+import {
+  BadRequest,
+  ErrorInfo,
+  PreconditionFailure,
+  ResourceInfo,
+  RetryInfo,
+} from '@writ/contracts/google/rpc/error_details.js';
+import { Status } from '@writ/contracts/google/rpc/status.js';
+import { type FieldViolation, type IdKind, idKinds, isId, Refusal, type RefusalKind } from '@writ/kernel';
+
+export const ERROR_DOMAIN = 'writ';
+/** Metadata key of the encoded `google.rpc.Status` (gRPC's richer error model). */
+export const STATUS_DETAILS_KEY = 'grpc-status-details-bin';
+/** Trailing metadata key of the call's id, on every answer. */
+export const CALL_ID_KEY = 'writ-call-id';
+
+/** Headers are bounded (8 KiB by default in most stacks), so details are too. */
+const fieldsMax = 32;
+const textMax = 400;
+const retryDelaySeconds = 1;
+
+/** Kind of refusal → gRPC status. */
+const statusByKind: Readonly<Record<RefusalKind, status>> = {
+  invalid: status.INVALID_ARGUMENT,
+  unauthenticated: status.UNAUTHENTICATED,
+  forbidden: status.PERMISSION_DENIED,
+  'not-found': status.NOT_FOUND,
+  conflict: status.ALREADY_EXISTS,
+  stale: status.ABORTED,
+  precondition: status.FAILED_PRECONDITION,
+  exhausted: status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+};
+
+/** Codes whose status says more than their kind's: a lost race over one stream is to be tried again (AIP-154). */
+const statusByCode: Readonly<Record<string, status>> = { STREAM_CONFLICT: status.ABORTED };
+
+/** The call ran out of its time. A bug or an overload, never a rule: hence no Refusal. */
+export class DeadlineExceeded extends Error {
+  override name = 'DeadlineExceeded';
+  constructor(readonly deadlineMs: number) {
+    super(`no answer within ${deadlineMs} ms`);
+  }
+}
+
+/** An error as it leaves the process. */
+export interface WireError extends StatusObject {
+  /** The closed code in ErrorInfo: `AGENT_RETIRED`, `INTERNAL`, `DEADLINE_EXCEEDED`. */
+  readonly reason: string;
+}
+
+/**
+ * The one place that decides what an error says outside. A refusal gives its code and message. Everything else gives
+ * "internal error" and the call's id: the cause is in the log, under that id.
+ */
+export function toWire(error: unknown, callId: string): WireError {
+  if (error instanceof Refusal) {
+    const code = statusByCode[error.code] ?? statusByKind[error.kind];
+    return wireError({ code, reason: error.code, message: error.message, callId, details: detailsOf(error) });
+  }
+  if (error instanceof DeadlineExceeded)
+    return wireError({
+      code: status.DEADLINE_EXCEEDED,
+      reason: 'DEADLINE_EXCEEDED',
+      message: error.message,
+      callId,
+      details: [],
+    });
+  return wireError({
+    code: status.INTERNAL,
+    reason: 'INTERNAL',
+    message: `internal error (call ${callId})`,
+    callId,
+    details: [],
+  });
+}
+
+function wireError(o: {
+  code: status;
+  reason: string;
+  message: string;
+  callId: string;
+  details: readonly Any[];
+}): WireError {
+  const message = cut(o.message, 2 * textMax);
+  const info = { reason: o.reason, domain: ERROR_DOMAIN, metadata: { callId: o.callId } };
+  const details = [packed('ErrorInfo', ErrorInfo.encode(info).finish()), ...o.details];
+  const metadata = new Metadata();
+  metadata.set(
+    STATUS_DETAILS_KEY,
+    Buffer.from(Status.encode({ code: o.code, message, details: [...details] }).finish()),
+  );
+  metadata.set(CALL_ID_KEY, o.callId);
+  return { code: o.code, details: message, metadata, reason: o.reason };
+}
+
+function detailsOf(refusal: Refusal): readonly Any[] {
+  const description = cut(refusal.message, textMax);
+  switch (refusal.kind) {
+    case 'invalid':
+      return [
+        packed('BadRequest', BadRequest.encode({ fieldViolations: violationsOf(refusal.fields) }).finish()),
+      ];
+    case 'not-found':
+      return [
+        packed(
+          'ResourceInfo',
+          ResourceInfo.encode({ ...resourceOf(refusal), owner: '', description }).finish(),
+        ),
+      ];
+    case 'precondition': {
+      const violation = { type: refusal.code, subject: resourceOf(refusal).resourceName, description };
+      return [
+        packed('PreconditionFailure', PreconditionFailure.encode({ violations: [violation] }).finish()),
+      ];
+    }
+    case 'exhausted':
+    case 'unavailable': {
+      const retryDelay = { seconds: BigInt(retryDelaySeconds), nanos: 0 };
+      return [packed('RetryInfo', RetryInfo.encode({ retryDelay }).finish())];
+    }
+    default:
+      return [];
+  }
+}
+
+function violationsOf(fields: readonly FieldViolation[]) {
+  return fields.slice(0, fieldsMax).map(({ field, description }) => ({
+    field: cut(field, textMax),
+    description: cut(description, textMax),
+  }));
+}
+
+/** What a refusal is about: the first id in backticks in its message. */
+function resourceOf(refusal: Refusal): { resourceType: string; resourceName: string } {
+  const resourceName = /`([a-z]{3}_[0-9A-Z]{26})`/.exec(refusal.message)?.[1] ?? '';
+  const kind = (Object.keys(idKinds) as IdKind[]).find((known) => isId(known, resourceName));
+  return { resourceType: kind === undefined ? '' : `writ/${idKinds[kind]}`, resourceName };
+}
+
+function packed(type: string, value: Uint8Array): Any {
+  return { typeUrl: `type.googleapis.com/google.rpc.${type}`, value: Buffer.from(value) };
+}
+
+function cut(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}

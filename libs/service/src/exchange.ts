@@ -1,0 +1,49 @@
+import type { ServerUnaryCall } from '@grpc/grpc-js';
+import type { Call, Caller } from '@writ/kernel';
+import type { Clock } from './clock.js';
+import type { Role, Who } from './edge.js';
+import type { Telemetry } from './telemetry.js';
+import type { TracedSpan } from './trace.js';
+
+/** Answers which roles a person holds now; nobody unknown or gone holds any. */
+export interface Roles {
+  rolesOf(personId: string): Promise<ReadonlySet<Role>>;
+}
+
+/** What the steps of the pipeline work with. */
+export interface PipelineParts {
+  readonly clock: Clock;
+  readonly trustDomain: string;
+  readonly roles: Roles;
+  readonly telemetry: Telemetry;
+}
+
+/** One call of the contract as the pipeline sees it. */
+export interface Rpc {
+  /** `/writ.registry.v1.AgentService/SuspendAgent` */
+  readonly path: string;
+  readonly who: readonly Who[];
+  readonly streaming: boolean;
+  /** Encodes a request again, for its hash. */
+  encode(request: object): Uint8Array;
+}
+
+/** One call on its way through the pipeline: steps fill in what they find out. */
+export interface Exchange {
+  readonly rpc: Rpc;
+  readonly parts: PipelineParts;
+  readonly surface: Surface;
+  /** The one request message; undefined for calls whose requests are a stream. */
+  readonly request: object | undefined;
+  readonly callId: string;
+  readonly at: Date;
+  trace?: TracedSpan;
+  caller?: Caller;
+  deadlineMs: number;
+  call?: Call;
+}
+
+/** The part of a grpc-js server call that every kind of call has. */
+export type Surface = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline' | 'getAuthContext'>;
+
+export type Step = (exchange: Exchange, next: () => Promise<unknown>) => Promise<unknown>;

@@ -1,0 +1,180 @@
+import { status } from '@grpc/grpc-js';
+import { context } from '@opentelemetry/api';
+import { Refusal } from '@writ/kernel';
+import { newCall, textOf } from './call.js';
+import { machineMs, sha256Base64Url } from './clock.js';
+import { DeadlineExceeded, toWire, type WireError } from './errors.js';
+import type { Exchange, PipelineParts, Step } from './exchange.js';
+import { endSpan, SpanKind, startSpan, TRACEPARENT_KEY, TRACESTATE_KEY } from './trace.js';
+import { peerCaller } from './trust/peer.js';
+import { actorOf } from './trust/spiffe.js';
+import { check, optional, requestId } from './validate.js';
+
+/** For calls that name no deadline. */
+export const DEFAULT_DEADLINE_MS = 2_000;
+/** Nobody waits longer than this for a unary answer, whatever the client asks for. */
+export const MAX_DEADLINE_MS = 30_000;
+
+/**
+ * What happens to every call, in this order, outermost first; the last step calls the edge. There is no other way to
+ * an edge, and no step can be left out for one call.
+ */
+export const pipeline: readonly Step[] = [
+  traced, //     a span below the caller's; ends with the outcome
+  measured, //   RED metrics and one log line; turns whatever was thrown into what may leave
+  identified, // who, by the peer's certificate
+  timed, //      how long, by the client's deadline within our bounds
+  allowed, //    may they, by the access table; no row lets nobody in
+  called, //     the `Call` that rules and facts see
+  wellFormed, // what every request has in common
+];
+
+/** Runs `steps` around `handler`. */
+export function through(
+  steps: readonly Step[],
+  exchange: Exchange,
+  handler: () => Promise<unknown>,
+): Promise<unknown> {
+  return steps.reduceRight<() => Promise<unknown>>((next, step) => () => step(exchange, next), handler)();
+}
+
+async function traced(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const { rpc, surface, parts } = exchange;
+  const parent = {
+    traceparent: textOf(surface.metadata, TRACEPARENT_KEY),
+    tracestate: textOf(surface.metadata, TRACESTATE_KEY),
+  };
+  const traced = startSpan({
+    name: rpc.path.slice(1),
+    kind: SpanKind.SERVER,
+    parent,
+    clock: parts.clock,
+    attributes: { 'rpc.system': 'grpc', 'rpc.method': rpc.path.slice(1), 'writ.call_id': exchange.callId },
+  });
+  exchange.trace = traced;
+  try {
+    const answer = await context.with(traced.context, next);
+    endSpan(traced.span);
+    return answer;
+  } catch (error) {
+    endSpan(traced.span, (error as WireError).reason);
+    throw error;
+  }
+}
+
+async function measured(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const { rpc, parts, callId } = exchange;
+  const startMs = parts.clock.monotonicMs();
+  const ended = (wire: WireError | undefined, cause?: unknown) =>
+    parts.telemetry.callEnded({
+      method: rpc.path.slice(1),
+      status: status[wire?.code ?? status.OK] ?? 'UNKNOWN',
+      reason: wire?.reason ?? '',
+      durationMs: parts.clock.monotonicMs() - startMs,
+      callId,
+      traceparent: exchange.trace?.traceparent ?? '',
+      actor: exchange.caller === undefined ? '' : actorOf(exchange.caller),
+      cause,
+    });
+  try {
+    const answer = await next();
+    ended(undefined);
+    return answer;
+  } catch (error) {
+    const wire = toWire(error, callId);
+    ended(wire, error instanceof Refusal || error instanceof DeadlineExceeded ? undefined : error);
+    throw wire;
+  }
+}
+
+async function identified(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  exchange.caller = peerCaller(exchange.surface, exchange.parts.trustDomain, exchange.at);
+  return next();
+}
+
+async function timed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const { rpc, surface, parts } = exchange;
+  const asked = Number(surface.getDeadline()) - machineMs();
+  exchange.deadlineMs = Math.min(
+    Number.isFinite(asked) ? Math.max(asked, 0) : DEFAULT_DEADLINE_MS,
+    MAX_DEADLINE_MS,
+  );
+  // A stream lives as long as both sides want it; grpc-js itself ends it at a deadline the client named.
+  if (rpc.streaming) return next();
+  const { deadlineMs } = exchange;
+  let timer: NodeJS.Timeout | undefined;
+  let late = false;
+  const expiry = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(new DeadlineExceeded(deadlineMs));
+    }, deadlineMs).unref();
+  });
+  const answer = next();
+  answer.catch((error) => {
+    if (late) parts.telemetry.failedAfterDeadline(exchange.callId, rpc.path, error);
+  });
+  try {
+    return await Promise.race([answer, expiry]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function allowed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const { rpc, parts } = exchange;
+  const caller = present(exchange.caller);
+  const fitting =
+    caller.kind === 'person'
+      ? [...(await parts.roles.rolesOf(caller.id))].map((role) => `role:${role}` as const)
+      : [caller.kind === 'service' ? (`service:${caller.id}` as const) : caller.kind];
+  if (!rpc.who.some((who) => fitting.some((held) => held === who)))
+    throw new Refusal(
+      'CALLER_NOT_ALLOWED',
+      'forbidden',
+      `\`${actorOf(caller)}\` may not call \`${rpc.path.slice(1)}\`; it is for ${rpc.who.map((who) => `\`${who}\``).join(', ') || 'nobody'}`,
+    );
+  return next();
+}
+
+async function called(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const { rpc, surface, parts, request } = exchange;
+  const caller = present(exchange.caller);
+  const key = textField(request, 'requestId');
+  exchange.call = newCall({
+    clock: parts.clock,
+    callId: exchange.callId,
+    at: exchange.at,
+    caller,
+    metadata: surface.metadata,
+    requestId: key,
+    requestHash: key === '' ? '' : requestHash(rpc.path, rpc.encode({ ...request, requestId: '' })),
+    trace: present(exchange.trace),
+    deadlineMs: exchange.deadlineMs,
+  });
+  return next();
+}
+
+async function wellFormed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const key = textField(exchange.request, 'requestId');
+  check({ request_id: optional(key, requestId(key)) });
+  return next();
+}
+
+/** Method and request without its key: the same key with another hash is a reuse, not a retry. */
+function requestHash(path: string, bytes: Uint8Array): string {
+  return sha256Base64Url(Buffer.concat([Buffer.from(`${path}\n`), bytes]));
+}
+
+function textField(request: object | undefined, field: string): string {
+  const value: unknown = request === undefined ? undefined : Reflect.get(request, field);
+  return typeof value === 'string' ? value : '';
+}
+
+/** What an earlier step has set. Its absence would be a mistake in the order of `pipeline`. */
+export function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a step of the pipeline ran before the one it needs');
+  return value;
+}
+
+export type { Exchange, PipelineParts };

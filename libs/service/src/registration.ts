@@ -1,0 +1,156 @@
+import {
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type Server,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import type { Call } from '@writ/kernel';
+import type { EdgeClass, Method } from './edge.js';
+import { CALL_ID_KEY, toWire, type WireError } from './errors.js';
+import type { Exchange, PipelineParts, Rpc, Surface } from './exchange.js';
+import type { OpenStreams } from './open-streams.js';
+import { pipeline, present, through } from './pipeline.js';
+
+type AnyHandler = (request: unknown, call: Call) => unknown;
+type AnyStream = ServerWritableStream<object, unknown> | ServerDuplexStream<object, unknown>;
+
+/** Puts every call of an edge on the server, behind the pipeline. Throws when the edge lacks one. */
+export function register(
+  server: Server,
+  edgeClass: EdgeClass,
+  edge: object,
+  parts: PipelineParts,
+  streams: OpenStreams,
+): void {
+  const definition: Record<string, Method> = {};
+  const handlers: Record<string, UntypedHandleCall> = {};
+  for (const [name, method] of Object.entries(edgeClass.service)) {
+    const handler = handlerOf(edge, name);
+    const who = edgeClass.access[name];
+    if (who === undefined) throw new Error(`\`${method.path}\` has no access row in \`${edgeClass.name}\``);
+    const rpc: Rpc = {
+      path: method.path,
+      who,
+      streaming: method.requestStream || method.responseStream,
+      encode: (request) => method.requestSerialize(request),
+    };
+    // Answers are encoded inside the pipeline, so that one that cannot be encoded is an internal error like any other.
+    const encode = (answer: unknown): Buffer =>
+      Buffer.isBuffer(answer) ? answer : method.responseSerialize(answer);
+    definition[name] = { ...method, responseSerialize: encode };
+    handlers[name] = grpcHandler({ method, rpc, handler, encode, parts, streams });
+  }
+  server.addService(definition, handlers);
+}
+
+interface Registered {
+  readonly method: Method;
+  readonly rpc: Rpc;
+  readonly handler: AnyHandler;
+  readonly encode: (answer: unknown) => Buffer;
+  readonly parts: PipelineParts;
+  readonly streams: OpenStreams;
+}
+
+function grpcHandler(o: Registered): UntypedHandleCall {
+  if (o.method.responseStream) return streamHandler(o);
+  if (o.method.requestStream) return uploadHandler(o);
+  return unaryHandler(o);
+}
+
+function unaryHandler({ rpc, handler, encode, parts }: Registered): handleUnaryCall<object, Buffer> {
+  return (surface, respond) => {
+    const exchange = opened(rpc, parts, surface, surface.request);
+    through(pipeline, exchange, async () =>
+      encode(await handler(surface.request, present(exchange.call))),
+    ).then(
+      (answer) => respond(null, answer as Buffer, trailer(exchange.callId)),
+      (wire: WireError) => respond(wire),
+    );
+  };
+}
+
+function uploadHandler({
+  rpc,
+  handler,
+  encode,
+  parts,
+}: Registered): handleClientStreamingCall<object, Buffer> {
+  return (stream, respond) => {
+    const exchange = opened(rpc, parts, stream, undefined);
+    through(pipeline, exchange, async () => encode(await handler(stream, present(exchange.call)))).then(
+      (answer) => respond(null, answer as Buffer, trailer(exchange.callId)),
+      (wire: WireError) => respond(wire),
+    );
+  };
+}
+
+function streamHandler({
+  rpc,
+  handler,
+  parts,
+  streams,
+}: Registered): handleBidiStreamingCall<object, unknown> {
+  return (stream: AnyStream) => {
+    const request = 'request' in stream ? stream.request : undefined;
+    const exchange = opened(rpc, parts, stream, request);
+    through(pipeline, exchange, async () => {
+      const close = streams.add(stream, rpc.path, exchange.callId);
+      parts.telemetry.streamOpened(rpc.path);
+      try {
+        const end = untilEnd(stream);
+        await handler(stream, present(exchange.call));
+        await end;
+      } finally {
+        close();
+        parts.telemetry.streamClosed(rpc.path);
+      }
+    }).catch((wire: WireError) => fail(stream, wire));
+  };
+}
+
+/** Resolves when either side has ended the stream; rejects with what the server ended it with. */
+function untilEnd(stream: AnyStream): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['finish', 'cancelled', 'close', 'error']) stream.once(event, () => resolve());
+  });
+}
+
+/** Ends a stream with a status: grpc-js sends it on an `error` event; `destroy` would send none. */
+export function fail(stream: Pick<AnyStream, 'emit'>, error: unknown, callId = ''): void {
+  const wire = isWire(error) ? error : toWire(error, callId);
+  stream.emit('error', Object.assign(new Error(wire.details), wire));
+}
+
+function isWire(error: unknown): error is WireError {
+  return typeof error === 'object' && error !== null && 'reason' in error && 'metadata' in error;
+}
+
+function opened(rpc: Rpc, parts: PipelineParts, surface: Surface, request: object | undefined): Exchange {
+  return {
+    rpc,
+    parts,
+    surface,
+    request,
+    callId: parts.clock.newEventId(),
+    at: parts.clock.now(),
+    deadlineMs: 0,
+  };
+}
+
+function trailer(callId: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set(CALL_ID_KEY, callId);
+  return metadata;
+}
+
+function handlerOf(edge: object, name: string): AnyHandler {
+  const handler: unknown = Reflect.get(edge, name);
+  if (typeof handler !== 'function')
+    throw new Error(`\`${edge.constructor.name}\` does not answer \`${name}\``);
+  return (request, call) => handler.call(edge, request, call);
+}

@@ -1,0 +1,125 @@
+import type { ServiceDefinition } from './definition.js';
+import type { BusChoice } from './parts.js';
+import {
+  address,
+  describeSettings,
+  flag,
+  integer,
+  list,
+  maybe,
+  oneOf,
+  readSettings,
+  SettingsError,
+  type SettingsOf,
+  secretText,
+  text,
+} from './settings.js';
+import { type RunningService, startService } from './start-service.js';
+import { createLogger, logLevels, Telemetry } from './telemetry.js';
+import { loadIdentity } from './trust/identity.js';
+
+/** What every service reads from its environment. What guards something has no default. */
+export const commonSettings = {
+  listen: address({ doc: 'where to serve gRPC', fallback: '127.0.0.1:7443' }),
+  identityDir: text({ doc: 'folder with `tls.crt`, `tls.key` and `ca.crt` of this service' }),
+  databaseUrl: secretText({ doc: "PostgreSQL URL of this service's own role" }),
+  databaseConnections: integer({
+    doc: 'connections to PostgreSQL for calls',
+    fallback: 10,
+    min: 2,
+    max: 200,
+  }),
+  bus: oneOf(['postgres', 'kafka'], { doc: 'carrier of facts', fallback: 'postgres' }),
+  kafkaBrokers: list({ doc: 'Kafka brokers, `host:port` separated by commas', fallback: [] }),
+  kafkaReplication: integer({ doc: 'copies of each Kafka topic', fallback: 3, min: 1, max: 5 }),
+  reflection: flag({ doc: 'whether to serve gRPC reflection', fallback: false }),
+  logLevel: oneOf(logLevels, { doc: 'least level that is logged', fallback: 'info' }),
+  metricsPort: maybe(
+    integer({ doc: 'port on 127.0.0.1 for Prometheus, read by `otel.js`', min: 0, max: 65535 }),
+  ),
+} as const;
+
+const EXIT_FAILED = 1;
+/** EX_CONFIG of sysexits: starting again will not help before somebody changes a setting. */
+const EXIT_CONFIG = 78;
+/** From the signal to the end, whatever hangs. */
+const STOP_MS_MAX = 5_000;
+
+/**
+ * The whole of a `main.ts`: reads the environment, starts the service, stops it on SIGTERM and SIGINT. A start that
+ * fails says why in one line on standard error and ends with 78 (a setting) or 1 (anything else).
+ */
+export async function run(definition: ServiceDefinition): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${describeSettings(tableOf(definition)).join('\n')}\n`);
+    return;
+  }
+  try {
+    const running = await startFromEnvironment(definition);
+    endOnSignals(running);
+  } catch (error) {
+    process.stderr.write(`${definition.name} did not start: ${reasonOf(error)}\n`);
+    process.exit(error instanceof SettingsError ? EXIT_CONFIG : EXIT_FAILED);
+  }
+}
+
+async function startFromEnvironment(definition: ServiceDefinition): Promise<RunningService> {
+  const values = readSettings(tableOf(definition), process.env) as SettingsOf<typeof commonSettings>;
+  const logger = createLogger({ service: definition.name, level: values.logLevel });
+  const telemetry = new Telemetry(logger);
+  const identity = await loadIdentity(values.identityDir, (cause) => telemetry.identityRenewalFailed(cause));
+  identity.onChange((material) => telemetry.identityRenewed(material));
+  return startService(definition, {
+    identity,
+    listen: values.listen,
+    databaseUrl: values.databaseUrl,
+    databaseConnectionsMax: values.databaseConnections,
+    bus: busOf(values),
+    reflection: values.reflection,
+    logger,
+    own: definition.settings === undefined ? undefined : new definition.settings(values as never),
+    onFatal: (cause) => {
+      logger.fatal({ err: cause }, 'service cannot go on');
+      process.exit(EXIT_FAILED);
+    },
+  });
+}
+
+function busOf(values: SettingsOf<typeof commonSettings>): BusChoice {
+  if (values.bus === 'postgres') return { carrier: 'postgres' };
+  if (values.kafkaBrokers.length === 0)
+    throw new SettingsError('WRIT_KAFKA_BROKERS is missing: it is needed with WRIT_BUS=kafka');
+  return { carrier: 'kafka', brokers: values.kafkaBrokers, replicationFactor: values.kafkaReplication };
+}
+
+function tableOf(definition: ServiceDefinition) {
+  return { ...commonSettings, ...definition.settings?.table };
+}
+
+function endOnSignals(running: RunningService): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(EXIT_FAILED), STOP_MS_MAX).unref();
+    running.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${running.name} did not stop cleanly after ${signal}: ${reasonOf(error)}\n`);
+        process.exit(EXIT_FAILED);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  // Whoever started us with a channel and is gone, however it went.
+  process.once('disconnect', () => stop('SIGTERM'));
+}
+
+/** The chain of causes on one line: the last one is usually what a person can change. */
+function reasonOf(error: unknown): string {
+  const reasons: string[] = [];
+  for (let cause = error; cause instanceof Error && reasons.length < 5; cause = cause.cause)
+    reasons.push(cause.message.replaceAll('\n', ' '));
+  return reasons.join(': ') || 'for an unknown reason';
+}
