@@ -1,0 +1,337 @@
+import type {
+  AgentAttested,
+  AgentConductNoted,
+  AgentKeyRotated,
+  AgentOrphaned,
+  AgentProvenanceChanged,
+  AgentRegistered,
+  AgentReinstated,
+  AgentRetired,
+  AgentSponsorChanged,
+  AgentSuspended,
+  AgentTrustScored,
+  ConductKind,
+  Environment,
+  Provenance,
+  Sensitivity,
+} from '@writ/contracts/writ/registry/v1/agent_facts.js';
+import { type Decider, idTimeMs, refusals, unreachable } from '@writ/kernel';
+import { TRUST_FUNCTION_VERSION, trustPoints } from './trust-score.js';
+
+export type AgentEvent =
+  | { type: 'AgentRegistered'; data: AgentRegistered }
+  | { type: 'AgentAttested'; data: AgentAttested }
+  | { type: 'AgentProvenanceChanged'; data: AgentProvenanceChanged }
+  | { type: 'AgentKeyRotated'; data: AgentKeyRotated }
+  | { type: 'AgentSuspended'; data: AgentSuspended }
+  | { type: 'AgentReinstated'; data: AgentReinstated }
+  | { type: 'AgentOrphaned'; data: AgentOrphaned }
+  | { type: 'AgentSponsorChanged'; data: AgentSponsorChanged }
+  | { type: 'AgentRetired'; data: AgentRetired }
+  | { type: 'AgentTrustScored'; data: AgentTrustScored }
+  | { type: 'AgentConductNoted'; data: AgentConductNoted };
+
+/** What the registry knows of a person who is to answer for an agent. */
+export interface Sponsor {
+  readonly personId: string;
+  readonly active: boolean;
+  readonly maySponsor: boolean;
+}
+
+/** What the registry knows of the blueprint that an agent is to follow. */
+export interface Family {
+  readonly blueprintId: string;
+  readonly active: boolean;
+  readonly sensitivityMax: Sensitivity;
+}
+
+export interface RegisterAgent {
+  readonly type: 'RegisterAgent';
+  readonly agentId: string;
+  readonly displayName: string;
+  readonly builder: string;
+  readonly owner: string;
+  readonly sponsor: Sponsor;
+  readonly family: Family | undefined;
+  readonly purpose: string;
+  readonly environment: Environment;
+  readonly sensitivity: Sensitivity;
+  readonly provenance: Provenance;
+  readonly keyId: string;
+  readonly jwk: string;
+}
+
+export type AgentCommand = { readonly at: Date } & (
+  | RegisterAgent
+  | { type: 'AttestAgent'; agentId: string; personId: string; sponsor: Sponsor }
+  | { type: 'ChangeAgentProvenance'; agentId: string; provenance: Provenance }
+  | { type: 'ChangeAgentSponsor'; agentId: string; sponsor: Sponsor }
+  | { type: 'RotateAgentKey'; agentId: string; keyId: string; jwk: string }
+  | { type: 'SuspendAgent'; agentId: string; reason: string }
+  | { type: 'ReinstateAgent'; agentId: string }
+  | { type: 'OrphanAgent'; agentId: string; personId: string }
+  | { type: 'RetireAgent'; agentId: string }
+  | { type: 'ScoreAgent'; agentId: string }
+  | { type: 'NoteConduct'; agentId: string; kind: ConductKind; evidence: string }
+);
+
+/** Everything the facts say of one agent. Plain values only: it is stored as JSON in the read model. */
+export interface Agent {
+  readonly registration: AgentRegistered | undefined;
+  readonly sponsorId: string;
+  readonly provenance: Provenance;
+  readonly keyId: string;
+  readonly jwk: string;
+  readonly attested: boolean;
+  readonly suspended: boolean;
+  readonly suspendReason: string;
+  readonly orphaned: boolean;
+  readonly retired: boolean;
+  readonly suspensions: number;
+  readonly locks: number;
+  readonly provenanceChanges: number;
+  readonly evidence: readonly string[];
+  readonly trust: AgentTrustScored | undefined;
+}
+
+export type AgentStatus =
+  | 'unknown'
+  | 'awaiting-attestation'
+  | 'active'
+  | 'suspended'
+  | 'orphaned'
+  | 'retired';
+
+/** The one word for where an agent stands; the gravest wins. Only `active` may act. */
+export function agentStatus(agent: Agent): AgentStatus {
+  if (agent.registration === undefined) return 'unknown';
+  if (agent.retired) return 'retired';
+  if (agent.orphaned) return 'orphaned';
+  if (agent.suspended) return 'suspended';
+  return agent.attested ? 'active' : 'awaiting-attestation';
+}
+
+export const refuse = refusals({
+  AGENT_UNKNOWN: 'not-found',
+  AGENT_ALREADY_REGISTERED: 'conflict',
+  AGENT_RETIRED: 'precondition',
+  AGENT_ORPHANED: 'precondition',
+  SPONSOR_UNKNOWN: 'precondition',
+  SPONSOR_ROLE_MISSING: 'precondition',
+  NOT_THE_SPONSOR: 'forbidden',
+  BLUEPRINT_RETIRED: 'precondition',
+  BLUEPRINT_SENSITIVITY: 'precondition',
+});
+
+function requireSponsor({ personId, active, maySponsor }: Sponsor): void {
+  if (!active) throw refuse('SPONSOR_UNKNOWN', `\`${personId}\` is no active person; name one who is`);
+  if (!maySponsor) {
+    throw refuse(
+      'SPONSOR_ROLE_MISSING',
+      `\`${personId}\` is no sponsor; give the role first or name another`,
+    );
+  }
+}
+
+function register(command: RegisterAgent): readonly AgentEvent[] {
+  const { family, sponsor, sensitivity } = command;
+  requireSponsor(sponsor);
+  if (family !== undefined && !family.active) {
+    throw refuse('BLUEPRINT_RETIRED', `blueprint \`${family.blueprintId}\` is retired; choose another`);
+  }
+  if (family !== undefined && sensitivity > family.sensitivityMax) {
+    throw refuse(
+      'BLUEPRINT_SENSITIVITY',
+      `blueprint \`${family.blueprintId}\` allows less sensitive data only`,
+    );
+  }
+  const { agentId, displayName, builder, owner, purpose, environment, provenance, keyId, jwk } = command;
+  const data = {
+    agentId,
+    displayName,
+    builder,
+    owner,
+    purpose,
+    environment,
+    sensitivity,
+    provenance,
+    keyId,
+    jwk,
+  };
+  return [
+    {
+      type: 'AgentRegistered',
+      data: { ...data, sponsorId: sponsor.personId, blueprintId: family?.blueprintId ?? '' },
+    },
+  ];
+}
+
+function attest(agentId: string, personId: string, sponsor: Sponsor, agent: Agent): readonly AgentEvent[] {
+  if (agent.orphaned)
+    throw refuse('AGENT_ORPHANED', `agent \`${agentId}\` has no sponsor; give it one first`);
+  if (personId !== agent.sponsorId) {
+    throw refuse('NOT_THE_SPONSOR', `only \`${agent.sponsorId}\`, its sponsor, attests agent \`${agentId}\``);
+  }
+  requireSponsor(sponsor);
+  if (agent.attested) return [];
+  return [{ type: 'AgentAttested', data: { agentId, sponsorId: personId, provenance: agent.provenance } }];
+}
+
+function sameProvenance(a: Provenance, b: Provenance): boolean {
+  return (
+    a.modelDigest === b.modelDigest &&
+    a.systemPromptDigest === b.systemPromptDigest &&
+    a.toolsDigest === b.toolsDigest &&
+    a.imageDigest === b.imageDigest
+  );
+}
+
+function follow(command: AgentCommand, agent: Agent): readonly AgentEvent[] {
+  const { agentId } = command;
+  switch (command.type) {
+    case 'RegisterAgent':
+      throw refuse('AGENT_ALREADY_REGISTERED', `agent \`${agentId}\` is already registered`);
+    case 'AttestAgent':
+      return attest(agentId, command.personId, command.sponsor, agent);
+    case 'ChangeAgentProvenance':
+      if (sameProvenance(agent.provenance, command.provenance)) return [];
+      return [{ type: 'AgentProvenanceChanged', data: { agentId, provenance: command.provenance } }];
+    case 'ChangeAgentSponsor':
+      requireSponsor(command.sponsor);
+      if (command.sponsor.personId === agent.sponsorId && !agent.orphaned) return [];
+      return [{ type: 'AgentSponsorChanged', data: { agentId, sponsorId: command.sponsor.personId } }];
+    case 'RotateAgentKey':
+      if (command.keyId === agent.keyId) return [];
+      return [{ type: 'AgentKeyRotated', data: { agentId, keyId: command.keyId, jwk: command.jwk } }];
+    case 'SuspendAgent':
+      return agent.suspended ? [] : [{ type: 'AgentSuspended', data: { agentId, reason: command.reason } }];
+    case 'ReinstateAgent':
+      return agent.suspended ? [{ type: 'AgentReinstated', data: { agentId } }] : [];
+    case 'OrphanAgent':
+      if (agent.orphaned || agent.sponsorId !== command.personId) return [];
+      return [{ type: 'AgentOrphaned', data: { agentId, sponsorId: command.personId } }];
+    case 'RetireAgent':
+      return [{ type: 'AgentRetired', data: { agentId } }];
+    case 'ScoreAgent':
+      return [];
+    case 'NoteConduct':
+      if (agent.evidence.includes(command.evidence)) return [];
+      return [
+        { type: 'AgentConductNoted', data: { agentId, kind: command.kind, evidence: command.evidence } },
+      ];
+    default:
+      return unreachable(command);
+  }
+}
+
+/** The score as of `at`, when it differs from the one that is recorded. */
+function rescore(agentId: string, agent: Agent, at: Date): readonly AgentEvent[] {
+  if (agent.registration === undefined || agent.retired) return [];
+  const { environment, sensitivity } = agent.registration;
+  const points = trustPoints({
+    environment,
+    sensitivity,
+    provenance: agent.provenance,
+    registeredAtMs: idTimeMs(agentId),
+    scoredAtMs: at.getTime(),
+    suspensions: agent.suspensions,
+    locks: agent.locks,
+    provenanceChanges: agent.provenanceChanges,
+  });
+  const score = points.reduce((sum, component) => sum + component.points, 0);
+  if (agent.trust?.score === score && agent.trust.functionVersion === TRUST_FUNCTION_VERSION) return [];
+  const data = { agentId, score, functionVersion: TRUST_FUNCTION_VERSION, points: [...points] };
+  return [{ type: 'AgentTrustScored', data }];
+}
+
+function decide(command: AgentCommand, agent: Agent): readonly AgentEvent[] {
+  const { agentId, at } = command;
+  const status = agentStatus(agent);
+  if (status === 'unknown' && command.type !== 'RegisterAgent') {
+    throw refuse('AGENT_UNKNOWN', `no agent \`${agentId}\`; register it first`);
+  }
+  if (status === 'retired') {
+    if (command.type === 'RetireAgent' || command.type === 'OrphanAgent' || command.type === 'NoteConduct')
+      return [];
+    throw refuse('AGENT_RETIRED', `agent \`${agentId}\` is retired for good`);
+  }
+  const facts =
+    command.type === 'RegisterAgent' && status === 'unknown' ? register(command) : follow(command, agent);
+  return [...facts, ...rescore(agentId, facts.reduce(evolve, agent), at)];
+}
+
+function evolve(agent: Agent, event: AgentEvent): Agent {
+  switch (event.type) {
+    case 'AgentRegistered': {
+      const { sponsorId, provenance, keyId, jwk } = event.data;
+      return {
+        ...agent,
+        registration: event.data,
+        sponsorId,
+        provenance: provenance ?? noProvenance,
+        keyId,
+        jwk,
+      };
+    }
+    case 'AgentAttested':
+      return { ...agent, attested: true };
+    case 'AgentProvenanceChanged': {
+      const provenance = event.data.provenance ?? noProvenance;
+      return { ...agent, attested: false, provenance, provenanceChanges: agent.provenanceChanges + 1 };
+    }
+    case 'AgentKeyRotated':
+      return { ...agent, keyId: event.data.keyId, jwk: event.data.jwk };
+    case 'AgentSuspended':
+      return {
+        ...agent,
+        suspended: true,
+        suspendReason: event.data.reason,
+        suspensions: agent.suspensions + 1,
+      };
+    case 'AgentReinstated':
+      return { ...agent, suspended: false, suspendReason: '' };
+    case 'AgentOrphaned':
+      return { ...agent, orphaned: true, attested: false };
+    case 'AgentSponsorChanged':
+      return { ...agent, sponsorId: event.data.sponsorId, orphaned: false, attested: false };
+    case 'AgentRetired':
+      return { ...agent, retired: true };
+    case 'AgentTrustScored':
+      return { ...agent, trust: event.data };
+    case 'AgentConductNoted':
+      return { ...agent, locks: agent.locks + 1, evidence: [...agent.evidence, event.data.evidence] };
+    default:
+      return unreachable(event);
+  }
+}
+
+const noProvenance: Provenance = {
+  modelDigest: '',
+  systemPromptDigest: '',
+  toolsDigest: '',
+  imageDigest: '',
+};
+
+const nobody: Agent = {
+  registration: undefined,
+  sponsorId: '',
+  provenance: noProvenance,
+  keyId: '',
+  jwk: '',
+  attested: false,
+  suspended: false,
+  suspendReason: '',
+  orphaned: false,
+  retired: false,
+  suspensions: 0,
+  locks: 0,
+  provenanceChanges: 0,
+  evidence: [],
+  trust: undefined,
+};
+
+export const agentDecider: Decider<Agent, AgentCommand, AgentEvent> = {
+  initialState: () => nobody,
+  decide,
+  evolve,
+};

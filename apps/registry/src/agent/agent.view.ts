@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Tx } from '@writ/event-store';
+import { FoldView } from '../fold.view.js';
+import { agentFacts } from './agent.facts.js';
+import { type Agent, type AgentCommand, type AgentEvent, agentDecider, agentStatus } from './agent.js';
+
+/** All agents, by state, owner, sponsor, blueprint and environment. */
+@Injectable()
+export class AgentView extends FoldView<Agent, AgentCommand, AgentEvent> {
+  constructor(database: Database) {
+    super(database, {
+      table: 'agent',
+      kind: 'agent',
+      decider: agentDecider,
+      facts: agentFacts,
+      columns: ['status', 'owner', 'sponsor_id', 'blueprint_id', 'environment'],
+      columnsOf: (agent) => ({
+        status: agentStatus(agent),
+        owner: agent.registration?.owner ?? '',
+        sponsor_id: agent.sponsorId,
+        blueprint_id: agent.registration?.blueprintId ?? '',
+        environment: String(agent.registration?.environment ?? 0),
+      }),
+    });
+  }
+
+  /** Ids of the agents that a person answers for and that are not retired, oldest first. */
+  async sponsoredBy(personId: string, tx: Tx): Promise<readonly string[]> {
+    const { rows } = await tx.query<{ id: string }>(
+      `select id from registry_view.agent where sponsor_id = $1 and status <> 'retired' order by id`,
+      [personId],
+    );
+    return rows.map(({ id }) => id);
+  }
+}

@@ -1,0 +1,4 @@
+import { run } from '@writ/service';
+import { registryService } from './registry.module.js';
+
+await run(registryService);
