@@ -1,0 +1,191 @@
+import { Injectable } from '@nestjs/common';
+import {
+  detailsFromMessages,
+  detailToMessage,
+  type Grant,
+  limitsFromMessage,
+  limitsToMessage,
+} from '@writ/authority';
+import {
+  type DelegateRequest,
+  type Delegation as DelegationMessage,
+  DelegationServiceService,
+  DelegationState,
+  type GetDelegationRequest,
+  type ListDelegationsRequest,
+  type ListDelegationsResponse,
+  type RevokeDelegationRequest,
+} from '@writ/contracts/writ/session/v1/delegation.js';
+import { CommandHandler } from '@writ/event-store';
+import type { Call } from '@writ/kernel';
+import {
+  type Access,
+  type Calls,
+  check,
+  id,
+  integer,
+  optional,
+  Pages,
+  type Role,
+  RoleDirectory,
+  required,
+  text,
+  timestamp,
+} from '@writ/service';
+import { PartyDirectory } from '../party/party.reactions.js';
+import { agentsOf, grantOf, isLive } from '../session/chain.js';
+import { SessionChain } from '../session/session.chain.js';
+import { SessionTokens } from '../session/session.token.js';
+import { SessionView } from '../session/session.view.js';
+import { delegationFacts } from './delegation.facts.js';
+import { type DelegationCommand, delegationDecider, refuse } from './delegation.js';
+import { type DelegationRow, DelegationView } from './delegation.view.js';
+
+const readers = ['role:admin', 'role:operator', 'role:sponsor', 'role:auditor', 'role:security'] as const;
+
+export const delegationAccess = {
+  delegate: ['agent'],
+  getDelegation: [...readers, 'agent'],
+  listDelegations: readers,
+  revokeDelegation: ['agent', 'role:sponsor', 'role:operator', 'role:security', 'role:admin'],
+} as const satisfies Access<typeof DelegationServiceService>;
+
+@Injectable()
+export class DelegationRpc implements Calls<typeof DelegationServiceService> {
+  static readonly service = DelegationServiceService;
+  static readonly access = delegationAccess;
+
+  constructor(
+    private readonly commands: CommandHandler,
+    private readonly delegations: DelegationView,
+    private readonly sessions: SessionView,
+    private readonly chains: SessionChain,
+    private readonly tokens: SessionTokens,
+    private readonly parties: PartyDirectory,
+    private readonly roles: RoleDirectory,
+    private readonly pages: Pages,
+  ) {}
+
+  async delegate(request: DelegateRequest, call: Call): Promise<DelegationMessage> {
+    const { token, delegateAgentId, expireTime, maxDepth } = request;
+    check({
+      token: required(token),
+      delegateAgentId: id('agt', delegateAgentId),
+      authorizationDetails: required(request.authorizationDetails),
+      expireTime: timestamp(expireTime),
+      maxDepth: integer(maxDepth, { min: 0, max: 8 }),
+    });
+    const claims = this.tokens.verify(token, call);
+    const session = await this.sessions.find(claims.sid);
+    const hops = session && (await this.chains.ofSession(session.opened));
+    if (session === undefined || hops === undefined)
+      throw refuse('AUTHORITY_ENDED', 'the session of this token is unknown here');
+    const { lockId, inactiveAgentIds, personActive } = await this.chains.standing(hops, call.at);
+    const stands = lockId === '' && inactiveAgentIds.length === 0 && personActive;
+    const live = stands && session.endCause === 0 && isLive(hops, call.at);
+    const details = detailsFromMessages(request.authorizationDetails);
+    const limits = limitsFromMessage(request.limits);
+    const { purpose, mandateId } = session.opened;
+    const grant: Grant = { purpose, details, limits, expiresAt: expireTime ?? call.at, maxDepth };
+    const delegationId = call.newId('dlg');
+    const delegation = {
+      delegationId,
+      mandateId,
+      parentDelegationId: session.opened.delegationIds.at(-1) ?? '',
+      depth: session.opened.delegationIds.length + 1,
+      delegatorAgentId: call.caller.id,
+      delegateAgentId,
+      sessionId: claims.sid,
+      purpose,
+      authorizationDetails: details.map(detailToMessage),
+      limits: limitsToMessage(limits),
+      expireTime,
+      maxDepth,
+    };
+    const above = { grant: grantOf(hops), agentIds: agentsOf(hops), live };
+    const delegateActive = (await this.parties.agentSoon(delegateAgentId))?.active ?? false;
+    return this.#change(
+      call,
+      { type: 'Delegate', delegation, grant, above, delegateActive, at: call.at },
+      delegationId,
+      call.caller.id,
+      '',
+    );
+  }
+
+  async getDelegation({ delegationId }: GetDelegationRequest, call: Call): Promise<DelegationMessage> {
+    check({ delegationId: id('dlg', delegationId) });
+    const row = await this.delegations.find(delegationId);
+    const ends = [row?.made.delegatorAgentId, row?.made.delegateAgentId];
+    const isOthers = call.caller.kind === 'agent' && !ends.includes(call.caller.id);
+    if (row === undefined || isOthers)
+      throw refuse('DELEGATION_UNKNOWN', `no delegation \`${delegationId}\``);
+    return delegationMessage(row);
+  }
+
+  async listDelegations(request: ListDelegationsRequest, call: Call): Promise<ListDelegationsResponse> {
+    const { mandateId, agentId } = request;
+    check({
+      mandateId: optional(mandateId, id('mdt', mandateId)),
+      agentId: optional(agentId, id('agt', agentId)),
+    });
+    const page = this.pages.open(request, { list: 'delegations', mandateId, agentId, caller: call.actor });
+    const rows = await this.delegations.list(page.after, page.size + 1, { mandateId, agentId });
+    const { rows: shown, nextPageToken } = page.cut(rows, (row) => row.made.delegationId);
+    return { delegations: shown.map(delegationMessage), nextPageToken };
+  }
+
+  async revokeDelegation(
+    { delegationId, reason, etag }: RevokeDelegationRequest,
+    call: Call,
+  ): Promise<DelegationMessage> {
+    check({ delegationId: id('dlg', delegationId), reason: text(reason, { max: 500 }) });
+    const row = await this.delegations.find(delegationId);
+    if (row !== undefined) await this.#mayRevoke(row, call);
+    const partKey = row?.made.delegatorAgentId ?? delegationId;
+    return this.#change(
+      call,
+      { type: 'RevokeDelegation', delegationId, reason },
+      delegationId,
+      partKey,
+      etag,
+    );
+  }
+
+  /** The agent that made it; the person at the root; operators, security and admins. */
+  async #mayRevoke({ made }: DelegationRow, { caller }: Call): Promise<void> {
+    if (caller.id === made.delegatorAgentId) return;
+    const roles = caller.kind === 'person' ? await this.roles.rolesOf(caller.id) : new Set<Role>();
+    if ((['operator', 'security', 'admin'] as const).some((role) => roles.has(role))) return;
+    const root = (await this.chains.underMandate(made.mandateId))?.mandate.granted.personId;
+    if (caller.id === root) return;
+    throw refuse(
+      'NOT_THE_DELEGATOR',
+      `\`${made.delegationId}\` is revoked by who made it, by the person at its root or by security`,
+    );
+  }
+
+  async #change(
+    call: Call,
+    command: DelegationCommand,
+    delegationId: string,
+    partKey: string,
+    expectedEtag: string,
+  ) {
+    const order = {
+      decider: delegationDecider,
+      facts: delegationFacts,
+      streamId: `delegation-${delegationId}`,
+      kind: 'delegation',
+    };
+    const { streamId } = await this.commands.handle({ ...order, partKey, command, call, expectedEtag });
+    const row = await this.delegations.find(streamId.slice('delegation-'.length));
+    if (row === undefined) throw new Error(`delegation of \`${streamId}\` is not in its view`);
+    return delegationMessage(row);
+  }
+}
+
+function delegationMessage({ made, revoked, madeAt, etag }: DelegationRow): DelegationMessage {
+  const state = revoked ? DelegationState.DELEGATION_STATE_REVOKED : DelegationState.DELEGATION_STATE_ACTIVE;
+  return { ...made, name: `delegations/${made.delegationId}`, state, delegateTime: madeAt, etag };
+}
