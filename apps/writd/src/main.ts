@@ -1,0 +1,91 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { type Options, parseOptions, usage } from './options.js';
+import { bannerOf } from './suite/banner.js';
+import { DataFolder } from './suite/data-folder.js';
+import { type StartedSuite, startSuite } from './suite/start-suite.js';
+import { walk } from './walk/walk.js';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 64;
+
+const print = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+function fail(line: string, code: number): never {
+  process.stderr.write(`writd: ${line}\n`);
+  process.exit(code);
+}
+
+function optionsOf(args: readonly string[]): Options {
+  try {
+    return parseOptions(args);
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message : error}; see --help`, EXIT_USAGE);
+  }
+}
+
+/** One line that says what to do: the outermost reason and, where it says more, the innermost. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  let innermost = error;
+  while (innermost.cause instanceof Error) innermost = innermost.cause;
+  return (innermost === error ? error.message : `${error.message} (${innermost.message})`).replaceAll(
+    '\n',
+    ' ',
+  );
+}
+
+async function main(): Promise<void> {
+  const options = optionsOf(process.argv.slice(2));
+  if (options.help) return print(usage);
+  const startMs = performance.now();
+  let folder: DataFolder | undefined;
+  let suite: StartedSuite | undefined;
+  let ending = false;
+  const end = async (code: number) => {
+    if (ending) return;
+    ending = true;
+    await suite?.stop();
+    folder?.release();
+    process.exit(code);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+  try {
+    folder = DataFolder.open(options.dataDir);
+    suite = await startSuite(
+      options,
+      folder,
+      (line) => print(`  ${line}`),
+      (cause) => {
+        process.stderr.write(`writd: ${cause.message}\n`);
+        void end(EXIT_FAILED);
+      },
+    );
+    print(bannerOf(suite, performance.now() - startMs));
+    await perform(options, folder, suite, end);
+  } catch (error) {
+    process.stderr.write(`writd: ${reasonOf(error)}\n`);
+    await end(EXIT_FAILED);
+  }
+}
+
+async function perform(
+  options: Options,
+  folder: DataFolder,
+  suite: StartedSuite,
+  end: (code: number) => Promise<void>,
+) {
+  const marker = folder.inside('walked');
+  const wanted = options.once || (options.walk && !existsSync(marker));
+  if (wanted) {
+    print('\nThe main job, step by step:\n');
+    const held = await walk(suite, print);
+    if (held) writeFileSync(marker, '');
+    print(held ? '\nAll ten steps held.' : '\nNot all steps held.');
+    if (options.once) return end(held ? 0 : EXIT_FAILED);
+  }
+  print('\nRunning. Ctrl-C stops it; the next start goes on with the same data.');
+}
+
+await main();

@@ -1,0 +1,37 @@
+import { createServer } from 'node:net';
+import { type SuiteService, suiteServices } from './suite.js';
+
+export interface Ports {
+  readonly services: Readonly<Record<SuiteService, number>>;
+  readonly postgres: number;
+  /** Of each service where it is a process of its own; `writd` itself has the registry's. */
+  readonly metrics: Readonly<Record<SuiteService, number>>;
+}
+
+export function portsFrom(base: number): Ports {
+  const counted = (first: number) =>
+    Object.fromEntries(suiteServices.map((name, index) => [name, first + index])) as Record<
+      SuiteService,
+      number
+    >;
+  return { services: counted(base + 1), postgres: base + 10, metrics: counted(base + 15) };
+}
+
+/** @throws Error that names the first port somebody else listens on, and how to choose others */
+export async function requireFree(ports: readonly (readonly [what: string, port: number])[]): Promise<void> {
+  for (const [what, port] of ports) {
+    if (await isTaken(port)) {
+      throw new Error(
+        `port ${port} for ${what} is taken; end what listens there or choose others with --port-base`,
+      );
+    }
+  }
+}
+
+function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(true));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(false)));
+  });
+}

@@ -1,0 +1,105 @@
+import { Home, type SuiteRecord, SystemClock, type TrustDomain } from '@writ/service';
+import type { Options } from '../options.js';
+import type { DataFolder } from './data-folder.js';
+import { definitions } from './definitions.js';
+import { TOKEN_AUDIENCE, TOKEN_ISSUER } from './environment.js';
+import { type Ground, layGround, TRUST_DOMAIN } from './ground.js';
+import { ensureOperator, renewProfile } from './operator.js';
+import { type Ports, portsFrom, requireFree } from './ports.js';
+import { Processes } from './processes.js';
+import { enginePrograms, separatePrograms } from './programs.js';
+import { type Progress, type Suite, suiteServices } from './suite.js';
+
+export interface StartedSuite extends Suite {
+  readonly processes: Processes;
+  /** The certificate authority: for enforcement points of a demo. */
+  readonly trust: TrustDomain;
+}
+
+/** From an empty folder, or one that was used before, to a suite that answers. */
+export async function startSuite(
+  options: Options,
+  folder: DataFolder,
+  progress: Progress,
+  onFatal: (cause: Error) => void,
+): Promise<StartedSuite> {
+  const ports = portsFrom(options.portBase);
+  await requireFree([
+    ['PostgreSQL', ports.postgres],
+    ...suiteServices.map((name) => [name, ports.services[name]] as const),
+  ]);
+  const brokers = process.env.WRIT_KAFKA_BROKERS?.split(',').filter((broker) => broker !== '') ?? [];
+  const ground = await layGround({
+    folder,
+    ports,
+    kafka: options.kafka,
+    kafkaBrokers: brokers,
+    definitions: suiteServices.map((name) => definitions[name]),
+    progress,
+  });
+  try {
+    return await onGround(options, ports, folder, ground, progress, onFatal);
+  } catch (cause) {
+    await ground.stop();
+    throw cause;
+  }
+}
+
+async function onGround(
+  options: Options,
+  ports: Ports,
+  folder: DataFolder,
+  ground: Ground,
+  progress: Progress,
+  onFatal: (cause: Error) => void,
+): Promise<StartedSuite> {
+  const programs = options.suite
+    ? separatePrograms(ground, ports, folder)
+    : enginePrograms(ground, ports, folder);
+  const processes = new Processes(programs, ports, folder, onFatal);
+  const home = new Home(folder.path);
+  const record = recordOf(options, ports, folder, ground);
+  try {
+    await processes.start(progress);
+    await home.saveSuite(record);
+    await ensureOperator(home, record, ground.trust);
+    for (const name of await home.profiles()) await renewProfile(home, name, ground.trust);
+  } catch (cause) {
+    await processes.stop();
+    throw cause;
+  }
+  return {
+    home,
+    record,
+    processes,
+    trust: ground.trust,
+    ownerUrl: (database) => ground.postgres.url(database),
+    createDatabase: (name) => ground.postgres.createDatabase(name),
+    stop: async () => {
+      await processes.stop();
+      await ground.stop();
+    },
+  };
+}
+
+function recordOf(options: Options, ports: Ports, folder: DataFolder, ground: Ground): SuiteRecord {
+  return {
+    trustDomain: TRUST_DOMAIN,
+    endpoints: Object.fromEntries(suiteServices.map((name) => [name, `127.0.0.1:${ports.services[name]}`])),
+    carrier: options.kafka ? 'kafka' : 'postgres',
+    others: {
+      issuer: TOKEN_ISSUER,
+      audience: TOKEN_AUDIENCE,
+      postgres: `127.0.0.1:${ports.postgres}`,
+      ...(ground.kafkaBrokers.length > 0 && { kafka: ground.kafkaBrokers.join(',') }),
+      siemFiles: folder.inside('siem'),
+      metrics: options.suite
+        ? Object.values(ports.metrics)
+            .map((port) => `127.0.0.1:${port}`)
+            .join(',')
+        : `127.0.0.1:${ports.metrics.registry}`,
+    },
+    startedAt: new SystemClock().now().toISOString(),
+    pid: process.pid,
+  };
+}
