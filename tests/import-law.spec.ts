@@ -9,7 +9,7 @@ const planted: string[] = [];
 /** Runs the import law over the tree and answers the names of the rules that were broken, by file. */
 function broken(...only: readonly string[]): string[] {
   const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', ...only];
-  const cruise = join('node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs');
+  const cruise = join('node_modules', 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs');
   let report: string;
   try {
     report = execFileSync(process.execPath, [cruise, ...args], {

@@ -10,9 +10,11 @@ export interface SourceFile {
 }
 
 const FILE_LINES_MAX = 300;
-const FUNCTION_LINES_MAX = 60;
-const badNames = /(^|[-.])(service|manager|helper|helpers|util|utils|common|shared|misc)([-.]|$)/;
+const badSegments = /(^|[-.])(manager|helper|helpers|util|utils|common|shared|misc)([-.]|$)/;
+// A service is one of six programs; a file that is called so says nothing about what it does.
+const badRole = /(^|[.])service$/;
 const hiddenTime = /\bDate\.now\(|\bMath\.random\(|\brandomUUID\(|\bnew Date\(\)/;
+/** What may stand between a noun and `.ts`; CONTRIBUTING.md says what each is for. */
 const roles = [
   'facts',
   'rpc',
@@ -22,6 +24,11 @@ const roles = [
   'provider',
   'store',
   'background',
+  'flow',
+  'message',
+  'client',
+  'cipher',
+  'settings',
   'sql',
   'spec',
   'contract',
@@ -53,38 +60,8 @@ export function longFiles(files: readonly SourceFile[]): string[] {
 export function badFileNames(files: readonly SourceFile[]): string[] {
   return files.flatMap(({ path }) => {
     const name = basename(path).replace(/[.](ts|mjs|cjs)$/, '');
-    // `writ.service` nouns do not exist; the one exception is a service's own name in a folder, never a file.
-    return badNames.test(name) ? [`${path} says nothing by its name`] : [];
+    return badSegments.test(name) || badRole.test(name) ? [`${path} says nothing by its name`] : [];
   });
-}
-
-/** Functions longer than 60 lines, found by matching braces; strings and comments are blanked first. */
-export function longFunctions({ path, text }: SourceFile): string[] {
-  const code = blank(text);
-  const found: string[] = [];
-  const start =
-    /(?:\bfunction\b[^\n]*|=>\s*|^\s+(?:(?:private|public|protected|static|async|override|get|set)\s+)*\*?#?[\w$]+\s*(?:<[^>\n]*>)?\([^;{}]*\)[^;{}=]*)\{/gm;
-  for (const match of code.matchAll(start)) {
-    if (/^\s*(if|for|while|switch|catch|describe|it|return)\b/.test(match[0])) continue;
-    const open = match.index + match[0].length - 1;
-    const before = code.slice(Math.max(0, open - 200), open);
-    if (
-      /\b(describe|it)(\.each)?\([^\n]*=>\s*$/.test(before) ||
-      /\b(describe)\([^\n]*$/.test(before.split('\n').at(-1) ?? '')
-    )
-      continue;
-    let depth = 0;
-    let at = open;
-    for (; at < code.length; at += 1) {
-      if (code[at] === '{') depth += 1;
-      if (code[at] === '}') depth -= 1;
-      if (depth === 0) break;
-    }
-    const lines = code.slice(open, at).split('\n').length;
-    if (lines > FUNCTION_LINES_MAX)
-      found.push(`${path}:${code.slice(0, open).split('\n').length} is a function of ${lines} lines`);
-  }
-  return found;
 }
 
 function blank(text: string): string {

@@ -3,11 +3,12 @@ import type { ServiceDefinition } from '@writ/service';
 import { ApprovalExpiry } from './approval/approval.background.js';
 import { ApprovalReactions } from './approval/approval.reactions.js';
 import { ApprovalRpc } from './approval/approval.rpc.js';
-import { ApprovalSignature } from './approval/approval.signature.js';
 import { ApprovalView } from './approval/approval.view.js';
+import { ApprovalSignature } from './approval/approval-signature.flow.js';
+import { DecisionApprovals } from './approval/decision-approval.store.js';
 import { ApproverReactions } from './approver/approver.reactions.js';
 
-@Module({ providers: [ApprovalSignature] })
+@Module({ providers: [ApprovalSignature, DecisionApprovals] })
 export class ApprovalsModule {}
 
 /** Requests that people decide, and their signed votes. */

@@ -9,10 +9,10 @@ import {
   TrustDomain,
 } from '@writ/service';
 import { AgentMessages } from './agent/agent.message.js';
-import { AgentParties } from './agent/agent.parties.js';
 import { AgentReactions } from './agent/agent.reactions.js';
 import { AgentRpc } from './agent/agent.rpc.js';
 import { AgentView } from './agent/agent.view.js';
+import { AgentParties } from './agent/agent-parties.flow.js';
 import { BlueprintRpc } from './blueprint/blueprint.rpc.js';
 import { BlueprintView } from './blueprint/blueprint.view.js';
 import { CertificateRpc } from './certificate/certificate.rpc.js';

@@ -1,17 +1,8 @@
 import pg from 'pg';
+import type { Migration } from './migration.js';
 import { type Schemas, schemasOf } from './names.js';
 import { storeMigrations } from './schema.sql.js';
 import { scramVerifier } from './scram.js';
-
-/** One step forward of one area of tables; there is none back. */
-export interface Migration {
-  /** Whose tables: `event-store`, `event-bus`. */
-  readonly area: string;
-  /** 1, 2, 3… within the area. */
-  readonly number: number;
-  /** @param role the service's runtime role, quoted: what is made must be granted to it */
-  sql(schemas: Schemas, role: string): string;
-}
 
 export interface MigrationSettings {
   /** A role that may create roles, and schemas in this database. It owns the tables of facts. */

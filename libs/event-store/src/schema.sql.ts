@@ -1,5 +1,5 @@
 import { appendFunctionSql } from './append.sql.js';
-import type { Migration } from './migrate.js';
+import type { Migration } from './migration.js';
 import type { Schemas } from './names.js';
 
 const tablesSql = ({ facts: schema }: Schemas) => `

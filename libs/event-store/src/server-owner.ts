@@ -57,6 +57,12 @@ function isReachable(folder: string, owner: Owner): boolean {
   }
 }
 
+/** Whether the server, as whoever it will run, may enter `folder`, which must exist. */
+export function mayEnter(folder: string): boolean {
+  const owner = serverOwner();
+  return owner === undefined || isReachable(folder, owner);
+}
+
 export function requireReachable(folder: string, owner: Owner): void {
   if (!isReachable(folder, owner)) {
     throw new Error(

@@ -1,17 +1,16 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { WithdrawCause } from '@writ/contracts/writ/approval/v1/approval_facts.js';
 import { DecisionMade, Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
 import { PolicySetApplied } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
 import { LockPlaced, LockTargetKind } from '@writ/contracts/writ/session/v1/lock_facts.js';
 import { SessionEndCause, SessionEnded } from '@writ/contracts/writ/session/v1/session_facts.js';
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
-import { CommandHandler, Database, type Tx } from '@writ/event-store';
+import { CommandHandler, type Tx } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
 import { approvalFacts } from './approval.facts.js';
 import { type ApprovalCommand, approvalDecider } from './approval.js';
 import { ApprovalView } from './approval.view.js';
-
-const table = 'approvals_view.decision_approval';
+import { DecisionApprovals } from './decision-approval.store.js';
 
 const causeOfEnd: Readonly<Partial<Record<SessionEndCause, WithdrawCause>>> = {
   [SessionEndCause.SESSION_END_CAUSE_LOCKED]: WithdrawCause.WITHDRAW_CAUSE_LOCKED,
@@ -20,22 +19,16 @@ const causeOfEnd: Readonly<Partial<Record<SessionEndCause, WithdrawCause>>> = {
 
 /** Decisions that need people become requests; what stops an agent withdraws what it asked for. */
 @Injectable()
-export class ApprovalReactions extends Reactions implements OnModuleInit {
+export class ApprovalReactions extends Reactions {
   readonly group = 'approvals-approval';
   readonly sources = ['policy-engine', 'session-broker'];
 
   constructor(
-    private readonly database: Database,
+    private readonly links: DecisionApprovals,
     private readonly commands: CommandHandler,
     private readonly approvals: ApprovalView,
   ) {
     super();
-  }
-
-  async onModuleInit(): Promise<void> {
-    await this.database.query(
-      `create table if not exists ${table} (decision_id text primary key, approval_id text not null)`,
-    );
   }
 
   async handle(fact: ConsumedFact, tx: Tx, call: Call): Promise<void> {
@@ -62,15 +55,6 @@ export class ApprovalReactions extends Reactions implements OnModuleInit {
     }
   }
 
-  /** The approval that a decision led to. */
-  async approvalOf(decisionId: string): Promise<string | undefined> {
-    const { rows } = await this.database.query<{ approval_id: string }>(
-      `select approval_id from ${table} where decision_id = $1`,
-      [decisionId],
-    );
-    return rows[0]?.approval_id;
-  }
-
   async #decision(decision: DecisionMade, tx: Tx, call: Call): Promise<void> {
     const { outcome, decisionId, approvalId } = decision;
     if (outcome === Outcome.OUTCOME_ALLOW && approvalId !== '') {
@@ -80,7 +64,7 @@ export class ApprovalReactions extends Reactions implements OnModuleInit {
     const open = await this.approvals.openFor(decision.sessionId, decision.actionDigest, tx);
     const id = open ?? call.newId('apr');
     // Asking again for what is still open leads to the same approval, not to a second one.
-    await tx.query(`insert into ${table} values ($1, $2)`, [decisionId, id]);
+    await this.links.put(tx, decisionId, id);
     if (open === undefined) await this.#request(id, decision, tx, call);
   }
 

@@ -23,9 +23,9 @@ import {
 } from '@writ/service';
 import { approvalFacts } from './approval.facts.js';
 import { type ApprovalStatus, approvalDecider, refuse, statementOf } from './approval.js';
-import { ApprovalReactions } from './approval.reactions.js';
-import { ApprovalSignature } from './approval.signature.js';
 import { type ApprovalRow, ApprovalView } from './approval.view.js';
+import { ApprovalSignature } from './approval-signature.flow.js';
+import { DecisionApprovals } from './decision-approval.store.js';
 
 const readers = ['role:approver', 'role:admin', 'role:operator', 'role:auditor', 'role:security'] as const;
 
@@ -53,7 +53,7 @@ export class ApprovalRpc implements Calls<typeof ApprovalServiceService> {
   constructor(
     private readonly commands: CommandHandler,
     private readonly approvals: ApprovalView,
-    private readonly requests: ApprovalReactions,
+    private readonly links: DecisionApprovals,
     private readonly signatures: ApprovalSignature,
     private readonly pages: Pages,
   ) {}
@@ -66,7 +66,7 @@ export class ApprovalRpc implements Calls<typeof ApprovalServiceService> {
           ? id('dec', decisionId)
           : optional(decisionId, 'must be left out beside `approval_id`'),
     });
-    const wanted = approvalId === '' ? await this.requests.approvalOf(decisionId) : approvalId;
+    const wanted = approvalId === '' ? await this.links.approvalOf(decisionId) : approvalId;
     const row = wanted === undefined ? undefined : await this.approvals.find(wanted);
     const isOthers = call.caller.kind === 'agent' && row?.request.agentId !== call.caller.id;
     if (row === undefined || isOthers)

@@ -12,7 +12,7 @@ import {
   AgentTrustScored,
 } from '@writ/contracts/writ/registry/v1/agent_facts.js';
 import type { Facts } from '@writ/event-store';
-import type { AgentEvent } from './agent.js';
+import type { AgentEvent } from './agent-state.js';
 
 export const agentFacts: Facts<AgentEvent> = {
   AgentRegistered,

@@ -3,8 +3,9 @@ import { type Agent as AgentMessage, AgentState } from '@writ/contracts/writ/reg
 import { Environment, Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
 import { formatSpiffeId, Identity } from '@writ/service';
 import type { Row } from '../fold.view.js';
-import { type Agent, type AgentStatus, agentStatus, refuse } from './agent.js';
+import { refuse } from './agent.js';
 import { AgentView } from './agent.view.js';
+import { type Agent, type AgentStatus, agentStatus } from './agent-state.js';
 
 const stateOf: Readonly<Record<AgentStatus, AgentState>> = {
   unknown: AgentState.AGENT_STATE_UNSPECIFIED,

@@ -36,8 +36,8 @@ import { provenanceProblems } from '../provenance-fields.js';
 import { agentFacts } from './agent.facts.js';
 import { type AgentCommand, agentDecider, refuse } from './agent.js';
 import { AgentMessages } from './agent.message.js';
-import { AgentParties } from './agent.parties.js';
 import { AgentView } from './agent.view.js';
+import { AgentParties } from './agent-parties.flow.js';
 
 const readers = ['role:admin', 'role:operator', 'role:sponsor', 'role:auditor', 'role:security'] as const;
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConductKind, Environment, Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
 import { givenFor } from '@writ/testing/decider.js';
-import { type AgentCommand, type AgentEvent, agentDecider, agentStatus, type Sponsor } from './agent.js';
+import { type AgentCommand, agentDecider, type Sponsor } from './agent.js';
+import { type AgentEvent, agentStatus } from './agent-state.js';
 import { TRUST_FUNCTION_VERSION } from './trust-score.js';
 
 const agentId = 'agt_01JDKF0000000000000000000A';

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Tx } from '@writ/event-store';
 import { FoldView } from '../fold.view.js';
 import { agentFacts } from './agent.facts.js';
-import { type Agent, type AgentCommand, type AgentEvent, agentDecider, agentStatus } from './agent.js';
+import { type AgentCommand, agentDecider } from './agent.js';
+import { type Agent, type AgentEvent, agentStatus } from './agent-state.js';
 
 /** All agents, by state, owner, sponsor, blueprint and environment. */
 @Injectable()
