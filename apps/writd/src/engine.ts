@@ -9,6 +9,7 @@ import {
   settings as settingsOf,
   startService,
 } from '@writ/service';
+import { reasonOf } from './reason.js';
 import { definitions } from './suite/definitions.js';
 import type { Environment } from './suite/environment.js';
 import type { EngineOrder } from './suite/programs.js';
@@ -18,11 +19,10 @@ import { suiteServices } from './suite/suite.js';
  * All six services in one process: each with its own port, certificate, database role and schema, and calls between them
  * over mutual TLS, as they would be apart. Started by `writd`; ends when `writd` does.
  */
-async function startAll(order: EngineOrder): Promise<RunningService[]> {
-  const running: RunningService[] = [];
-  for (const name of suiteServices)
-    running.push(await startOne(definitions[name], order.environments[name] ?? {}));
-  return running;
+function startAll(order: EngineOrder): Promise<RunningService[]> {
+  return Promise.all(
+    suiteServices.map((name) => startOne(definitions[name], order.environments[name] ?? {})),
+  );
 }
 
 async function startOne(definition: ServiceDefinition, environment: Environment): Promise<RunningService> {
@@ -58,5 +58,10 @@ async function stopAll(running: readonly RunningService[]): Promise<void> {
   process.exit(results.every(({ status }) => status === 'fulfilled') ? 0 : 1);
 }
 
-const running = await startAll(JSON.parse(process.env.WRITD_ENGINE ?? '{}'));
-for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, () => void stopAll(running));
+try {
+  const running = await startAll(JSON.parse(process.env.WRITD_ENGINE ?? '{}'));
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, () => void stopAll(running));
+} catch (error) {
+  process.stderr.write(`${reasonOf(error)}\n`);
+  process.exit(1);
+}

@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Options, parseOptions, usage } from './options.js';
+import { reasonOf } from './reason.js';
 import { bannerOf } from './suite/banner.js';
 import { DataFolder } from './suite/data-folder.js';
 import { type StartedSuite, startSuite } from './suite/start-suite.js';
+import { Stops } from './suite/stops.js';
 import { walk } from './walk/walk.js';
 
 const EXIT_FAILED = 1;
@@ -25,37 +27,27 @@ function optionsOf(args: readonly string[]): Options {
   }
 }
 
-/** One line that says what to do: the outermost reason and, where it says more, the innermost. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  let innermost = error;
-  while (innermost.cause instanceof Error) innermost = innermost.cause;
-  return (innermost === error ? error.message : `${error.message} (${innermost.message})`).replaceAll(
-    '\n',
-    ' ',
-  );
-}
-
 async function main(): Promise<void> {
   const options = optionsOf(process.argv.slice(2));
   if (options.help) return print(usage);
   const startMs = performance.now();
   let folder: DataFolder | undefined;
-  let suite: StartedSuite | undefined;
+  const stops = new Stops();
   let ending = false;
   const end = async (code: number) => {
     if (ending) return;
     ending = true;
-    await suite?.stop();
+    await stops.all();
     folder?.release();
     process.exit(code);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
   try {
     folder = DataFolder.open(options.dataDir);
-    suite = await startSuite(
+    const suite = await startSuite(
       options,
       folder,
+      stops,
       (line) => print(`  ${line}`),
       (cause) => {
         process.stderr.write(`writd: ${cause.message}\n`);
@@ -65,7 +57,8 @@ async function main(): Promise<void> {
     print(bannerOf(suite, performance.now() - startMs));
     await perform(options, folder, suite, end);
   } catch (error) {
-    process.stderr.write(`writd: ${reasonOf(error)}\n`);
+    // Whoever interrupts a start has no use for the reason why it failed.
+    if (!ending) process.stderr.write(`writd: ${reasonOf(error)}\n`);
     await end(EXIT_FAILED);
   }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { DataFolder } from './data-folder.js';
 import type { Ground } from './ground.js';
 import type { Ports } from './ports.js';
@@ -9,6 +8,11 @@ export const TOKEN_ISSUER = 'https://session-broker.writ.local';
 export const TOKEN_AUDIENCE = 'writ';
 
 export type Environment = Readonly<Record<string, string>>;
+
+/** Where the vault's key-encryption keys are. */
+export function keyFileIn(folder: DataFolder): string {
+  return `${folder.folder('secrets')}/key-encryption-keys`;
+}
 
 /**
  * The settings of each service, as the environment of its process. In one process the same values are read from here,
@@ -55,7 +59,7 @@ export function ownEnvironment(service: SuiteService, ports: Ports, folder: Data
         ...tokens,
         ...sessionBroker,
         WRIT_POLICY_ENGINE_ADDRESS: `127.0.0.1:${ports.services['policy-engine']}`,
-        WRIT_KEY_FILE: folder.secretFile('key-encryption-keys', () => randomBytes(32).toString('base64')),
+        WRIT_KEY_FILE: keyFileIn(folder),
       };
     case 'audit':
       return { WRIT_SIEM_FILE_DIR: folder.folder('siem') };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { LocalBroker, migrateBus } from '@writ/event-bus';
-import { LocalPostgres, migrate } from '@writ/event-store';
+import { LocalPostgres, mayEnter, migrate } from '@writ/event-store';
 import {
   createTrustDomain,
   formatSpiffeId,
@@ -11,10 +11,14 @@ import {
   SystemClock,
   saveIdentity,
   serviceSpiffeId,
+  sha256Base64Url,
   type TrustDomain,
 } from '@writ/service';
+import { createKeyFile } from '@writ/vault/secret/file-kek.provider.js';
 import type { DataFolder } from './data-folder.js';
+import { keyFileIn } from './environment.js';
 import type { Ports } from './ports.js';
+import type { Stops } from './stops.js';
 import type { Progress } from './suite.js';
 
 export const TRUST_DOMAIN = 'writ.local';
@@ -33,7 +37,6 @@ export interface Ground {
   readonly identityDirs: ReadonlyMap<string, string>;
   /** Empty where facts travel through PostgreSQL. */
   readonly kafkaBrokers: readonly string[];
-  stop(): Promise<void>;
 }
 
 export interface GroundSettings {
@@ -44,44 +47,52 @@ export interface GroundSettings {
   readonly kafkaBrokers: readonly string[];
   readonly definitions: readonly ServiceDefinition[];
   readonly progress: Progress;
+  readonly stops: Stops;
 }
 
 export async function layGround(settings: GroundSettings): Promise<Ground> {
-  const { folder, ports, kafka, definitions, progress } = settings;
+  const { folder, ports, kafka, definitions, progress, stops } = settings;
   const postgres = await LocalPostgres.start({
-    folder: folder.inside('postgres'),
+    folder: postgresFolder(folder, progress),
     port: ports.postgres,
     durable: true,
     maxConnections: MAX_CONNECTIONS,
   });
-  try {
-    progress(`PostgreSQL on 127.0.0.1:${ports.postgres}`);
-    await postgres.createDatabase(DATABASE);
-    const trust = await trustDomainIn(folder);
-    const databaseUrlFiles = new Map<string, string>();
-    const identityDirs = new Map<string, string>();
-    for (const definition of definitions) {
-      databaseUrlFiles.set(definition.name, await schemasOf(definition, postgres, folder));
-      identityDirs.set(definition.name, await identityOf(definition, trust, folder));
-    }
-    progress(`trust domain ${TRUST_DOMAIN}, schemas and certificates of ${definitions.length} services`);
-    const broker =
-      kafka && settings.kafkaBrokers.length === 0 ? await startBroker(folder, progress) : undefined;
-    return {
-      postgres,
-      trust,
-      databaseUrlFiles,
-      identityDirs,
-      kafkaBrokers: broker === undefined ? settings.kafkaBrokers : broker.brokers,
-      stop: async () => {
-        await broker?.stop();
-        await postgres.stop();
-      },
-    };
-  } catch (cause) {
-    await postgres.stop();
-    throw cause;
+  stops.add(() => postgres.stop());
+  progress(`PostgreSQL on 127.0.0.1:${ports.postgres}`);
+  await postgres.createDatabase(DATABASE);
+  const trust = await trustDomainIn(folder);
+  const keyFile = keyFileIn(folder);
+  if (!existsSync(keyFile)) await createKeyFile(keyFile, randomBytes);
+  const databaseUrlFiles = new Map<string, string>();
+  const identityDirs = new Map<string, string>();
+  for (const definition of definitions) {
+    databaseUrlFiles.set(definition.name, await schemasOf(definition, postgres, folder));
+    identityDirs.set(definition.name, await identityOf(definition, trust, folder));
   }
+  progress(`trust domain ${TRUST_DOMAIN}, schemas and certificates of ${definitions.length} services`);
+  const broker =
+    kafka && settings.kafkaBrokers.length === 0 ? await startBroker(folder, progress) : undefined;
+  if (broker !== undefined) stops.add(() => broker.stop());
+  return {
+    postgres,
+    trust,
+    databaseUrlFiles,
+    identityDirs,
+    kafkaBrokers: broker === undefined ? settings.kafkaBrokers : broker.brokers,
+  };
+}
+
+/**
+ * Beside everything else, or, where root keeps this folder to itself and PostgreSQL therefore could not enter it, in a
+ * place of its own that depends on the folder alone, so that the next start finds it again.
+ */
+function postgresFolder(folder: DataFolder, progress: Progress): string {
+  if (mayEnter(folder.path)) return folder.inside('postgres');
+  const elsewhere = `/var/tmp/writ-${sha256Base64Url(folder.path).slice(0, 16)}`;
+  mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
+  progress(`user postgres cannot enter ${folder.path}: its files are in ${elsewhere}`);
+  return `${elsewhere}/postgres`;
 }
 
 async function trustDomainIn(folder: DataFolder): Promise<TrustDomain> {

@@ -90,7 +90,12 @@ export class Processes {
     const otel = fileURLToPath(import.meta.resolve('@writ/service/otel.js'));
     const log = openSync(this.#logFile(name), 'a', 0o600);
     const child = spawn(process.execPath, ['--enable-source-maps', '--import', otel, main], {
-      env: { ...inherited(), ...environment, OTEL_SERVICE_NAME: name },
+      env: {
+        ...inherited(),
+        ...environment,
+        OTEL_SERVICE_NAME: name,
+        NODE_COMPILE_CACHE: this.folder.inside('compiled'),
+      },
       stdio: ['ignore', log, log, 'ipc'],
       // An interrupt of the terminal is for writd, which stops everything in order.
       detached: true,

@@ -8,6 +8,7 @@ import { ensureOperator, renewProfile } from './operator.js';
 import { type Ports, portsFrom, requireFree } from './ports.js';
 import { Processes } from './processes.js';
 import { enginePrograms, separatePrograms } from './programs.js';
+import type { Stops } from './stops.js';
 import { type Progress, type Suite, suiteServices } from './suite.js';
 
 export interface StartedSuite extends Suite {
@@ -20,6 +21,7 @@ export interface StartedSuite extends Suite {
 export async function startSuite(
   options: Options,
   folder: DataFolder,
+  stops: Stops,
   progress: Progress,
   onFatal: (cause: Error) => void,
 ): Promise<StartedSuite> {
@@ -36,13 +38,9 @@ export async function startSuite(
     kafkaBrokers: brokers,
     definitions: suiteServices.map((name) => definitions[name]),
     progress,
+    stops,
   });
-  try {
-    return await onGround(options, ports, folder, ground, progress, onFatal);
-  } catch (cause) {
-    await ground.stop();
-    throw cause;
-  }
+  return onGround(options, ports, folder, ground, stops, progress, onFatal);
 }
 
 async function onGround(
@@ -50,6 +48,7 @@ async function onGround(
   ports: Ports,
   folder: DataFolder,
   ground: Ground,
+  stops: Stops,
   progress: Progress,
   onFatal: (cause: Error) => void,
 ): Promise<StartedSuite> {
@@ -57,17 +56,13 @@ async function onGround(
     ? separatePrograms(ground, ports, folder)
     : enginePrograms(ground, ports, folder);
   const processes = new Processes(programs, ports, folder, onFatal);
+  stops.add(() => processes.stop());
   const home = new Home(folder.path);
   const record = recordOf(options, ports, folder, ground);
-  try {
-    await processes.start(progress);
-    await home.saveSuite(record);
-    await ensureOperator(home, record, ground.trust);
-    for (const name of await home.profiles()) await renewProfile(home, name, ground.trust);
-  } catch (cause) {
-    await processes.stop();
-    throw cause;
-  }
+  await processes.start(progress);
+  await home.saveSuite(record);
+  await ensureOperator(home, record, ground.trust);
+  for (const name of await home.profiles()) await renewProfile(home, name, ground.trust);
   return {
     home,
     record,
@@ -75,10 +70,7 @@ async function onGround(
     trust: ground.trust,
     ownerUrl: (database) => ground.postgres.url(database),
     createDatabase: (name) => ground.postgres.createDatabase(name),
-    stop: async () => {
-      await processes.stop();
-      await ground.stop();
-    },
+    stop: () => stops.all(),
   };
 }
 

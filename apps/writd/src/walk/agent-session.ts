@@ -2,10 +2,19 @@ import { randomBytes, sign } from 'node:crypto';
 import type { DecideResponse } from '@writ/contracts/writ/policy/v1/decision.js';
 import { Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
 import type { Action, Position } from '@writ/contracts/writ/type/v1/authority.js';
+import type { Clock, SuiteRecord } from '@writ/service';
+import type { Clients } from '../suite/clients.js';
 import type { Member } from './cast.js';
-import type { Stage } from './stage.js';
 
 const ASSERTION_SECONDS = 30;
+
+/** What an agent's work needs of the place where it happens. */
+export interface Workplace {
+  readonly clock: Clock;
+  readonly suite: { readonly record: SuiteRecord };
+  /** The enforcement point that asks before it acts. */
+  readonly point: Clients;
+}
 
 /** RFC 7523 section 3: the agent's word that it is the agent, signed with its registered key. */
 export function assertionOf(agent: Member, issuer: string, nowMs: number): string {
@@ -33,27 +42,27 @@ export class AgentSession {
   #knownAt: Position[] = [];
 
   private constructor(
-    private readonly stage: Stage,
+    private readonly place: Workplace,
     readonly agent: Member,
     readonly sessionId: string,
     private token: string,
   ) {}
 
   static async open(
-    stage: Stage,
+    place: Workplace,
     agent: Member,
     authority: { mandateId?: string; delegationId?: string },
     task: string,
   ) {
-    const { issuer = '' } = stage.suite.record.others;
+    const { issuer = '' } = place.suite.record.others;
     const opened = await agent.clients.sessions.openSession({
-      assertion: assertionOf(agent, issuer, stage.clock.now().getTime()),
+      assertion: assertionOf(agent, issuer, place.clock.now().getTime()),
       mandateId: authority.mandateId ?? '',
       delegationId: authority.delegationId ?? '',
       task,
       requestId: '',
     });
-    const session = new AgentSession(stage, agent, opened.session?.sessionId ?? '', opened.accessToken);
+    const session = new AgentSession(place, agent, opened.session?.sessionId ?? '', opened.accessToken);
     session.knows(opened.position);
     return session;
   }
@@ -74,7 +83,7 @@ export class AgentSession {
 
   /** The enforcement point's question: may the agent that shows this token and this certificate do that, now? */
   decide(action: Action, o: { approvalId?: string; requestId?: string } = {}): Promise<DecideResponse> {
-    return this.stage.point.decisions.decide({
+    return this.place.point.decisions.decide({
       token: this.token,
       presentedCertificateSha256: this.agent.identity.current().certificateSha256,
       action,

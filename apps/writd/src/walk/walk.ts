@@ -1,4 +1,5 @@
 import { formatSpiffeId, Identity, newMaterial } from '@writ/service';
+import { reasonOf } from '../reason.js';
 import { clientsOf } from '../suite/clients.js';
 import type { StartedSuite } from '../suite/start-suite.js';
 import { memberOf } from './cast.js';
@@ -68,11 +69,4 @@ export async function walk(suite: StartedSuite, print: (line: string) => void): 
     }
     point.close();
   }
-}
-
-function reasonOf(error: unknown): string {
-  const reasons: string[] = [];
-  for (let cause = error; cause instanceof Error && reasons.length < 5; cause = cause.cause)
-    reasons.push(cause.message);
-  return reasons.join(': ') || String(error);
 }
