@@ -60,7 +60,7 @@ export class LocalPostgres {
     }
     const binaries = await reachableBinaries(owner);
     const postgres = new LocalPostgres({ ...settings, folder }, binaries, owner, passwordIn(folder, owner));
-    await postgres.#endEarlier();
+    await LocalPostgres.endEarlier(folder);
     if (!existsSync(join(folder, 'data', 'PG_VERSION'))) postgres.#initialise();
     await postgres.startAgain();
     return postgres;
@@ -128,14 +128,15 @@ export class LocalPostgres {
     if (pid !== undefined) await endProcess(pid, signal);
   }
 
-  async #endEarlier(): Promise<void> {
-    const lock = join(this.settings.folder, 'data', 'postmaster.pid');
+  /** Ends the server that an earlier process of ours left on the data in `folder` when it was killed. */
+  static async endEarlier(folder: string): Promise<void> {
+    const data = join(resolve(folder), 'data');
+    const lock = join(data, 'postmaster.pid');
     if (!existsSync(lock)) return;
     const [line, directory] = readFileSync(lock, 'utf8').split('\n');
     const pid = Number(line);
     // The number may by now be somebody else's: only a server whose lock file names this very folder is ended.
-    if (isRunning(pid) && directory === join(this.settings.folder, 'data') && isPostgres(pid))
-      await endProcess(pid, 'SIGINT');
+    if (isRunning(pid) && directory === data && isPostgres(pid)) await endProcess(pid, 'SIGINT');
   }
 
   #initialise(): void {

@@ -21,6 +21,8 @@ const FREE_BYTES_MIN = 512 * 1024 * 1024;
 export class DataFolder {
   readonly path: string;
   #held = false;
+  /** Whether the last writd on this folder ended without a word: what it started may still be ending. */
+  afterCrash = false;
 
   private constructor(path: string) {
     this.path = path;
@@ -97,7 +99,7 @@ export class DataFolder {
             `another writd (process ${pid}) runs on \`${this.path}\`; stop it or choose another folder with --data`,
           );
         }
-        // Whoever held it is gone without a word: a crash.
+        this.afterCrash = true;
         rmSync(path, { force: true });
       }
     }

@@ -53,13 +53,13 @@ export interface GroundSettings {
 export async function layGround(settings: GroundSettings): Promise<Ground> {
   const { folder, ports, kafka, definitions, progress, stops } = settings;
   const postgres = await LocalPostgres.start({
-    folder: postgresFolder(folder, progress),
+    folder: postgresFolder(folder),
     port: ports.postgres,
     durable: true,
     maxConnections: MAX_CONNECTIONS,
   });
   stops.add(() => postgres.stop());
-  progress(`PostgreSQL on 127.0.0.1:${ports.postgres}`);
+  progress(`PostgreSQL on 127.0.0.1:${ports.postgres}, data in ${postgresFolder(folder)}`);
   await postgres.createDatabase(DATABASE);
   const trust = await trustDomainIn(folder);
   const keyFile = keyFileIn(folder);
@@ -87,11 +87,10 @@ export async function layGround(settings: GroundSettings): Promise<Ground> {
  * Beside everything else, or, where root keeps this folder to itself and PostgreSQL therefore could not enter it, in a
  * place of its own that depends on the folder alone, so that the next start finds it again.
  */
-function postgresFolder(folder: DataFolder, progress: Progress): string {
+export function postgresFolder(folder: DataFolder): string {
   if (mayEnter(folder.path)) return folder.inside('postgres');
   const elsewhere = `/var/tmp/writ-${sha256Base64Url(folder.path).slice(0, 16)}`;
   mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
-  progress(`user postgres cannot enter ${folder.path}: its files are in ${elsewhere}`);
   return `${elsewhere}/postgres`;
 }
 

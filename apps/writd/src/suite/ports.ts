@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type SuiteService, suiteServices } from './suite.js';
 
 export interface Ports {
@@ -17,13 +18,24 @@ export function portsFrom(base: number): Ports {
   return { services: counted(base + 1), postgres: base + 10, metrics: counted(base + 15) };
 }
 
-/** @throws Error that names the first port somebody else listens on, and how to choose others */
-export async function requireFree(ports: readonly (readonly [what: string, port: number])[]): Promise<void> {
+const ASK_EVERY_MS = 100;
+
+/**
+ * @param patienceMs how long whoever still listens may take to end: after a crash, what we had started ends by itself
+ * @throws Error that names the first port somebody else listens on, and how to choose others
+ */
+export async function requireFree(
+  ports: readonly (readonly [what: string, port: number])[],
+  patienceMs: number,
+): Promise<void> {
   for (const [what, port] of ports) {
-    if (await isTaken(port)) {
-      throw new Error(
-        `port ${port} for ${what} is taken; end what listens there or choose others with --port-base`,
-      );
+    for (let waitedMs = 0; await isTaken(port); waitedMs += ASK_EVERY_MS) {
+      if (waitedMs >= patienceMs) {
+        throw new Error(
+          `port ${port} for ${what} is taken; end what listens there or choose others with --port-base`,
+        );
+      }
+      await delay(ASK_EVERY_MS);
     }
   }
 }

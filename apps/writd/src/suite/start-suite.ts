@@ -1,15 +1,19 @@
+import { LocalPostgres } from '@writ/event-store';
 import { Home, type SuiteRecord, SystemClock, type TrustDomain } from '@writ/service';
 import type { Options } from '../options.js';
 import type { DataFolder } from './data-folder.js';
 import { definitions } from './definitions.js';
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from './environment.js';
-import { type Ground, layGround, TRUST_DOMAIN } from './ground.js';
+import { type Ground, layGround, postgresFolder, TRUST_DOMAIN } from './ground.js';
 import { ensureOperator, renewProfile } from './operator.js';
 import { type Ports, portsFrom, requireFree } from './ports.js';
 import { Processes } from './processes.js';
 import { enginePrograms, separatePrograms } from './programs.js';
 import type { Stops } from './stops.js';
 import { type Progress, type Suite, suiteServices } from './suite.js';
+
+/** Services that lose their starter end within five seconds. */
+const LEFTOVERS_MS_MAX = 10_000;
 
 export interface StartedSuite extends Suite {
   readonly processes: Processes;
@@ -26,10 +30,11 @@ export async function startSuite(
   onFatal: (cause: Error) => void,
 ): Promise<StartedSuite> {
   const ports = portsFrom(options.portBase);
-  await requireFree([
-    ['PostgreSQL', ports.postgres],
-    ...suiteServices.map((name) => [name, ports.services[name]] as const),
-  ]);
+  if (folder.afterCrash) await LocalPostgres.endEarlier(postgresFolder(folder));
+  await requireFree(
+    [['PostgreSQL', ports.postgres], ...suiteServices.map((name) => [name, ports.services[name]] as const)],
+    folder.afterCrash ? LEFTOVERS_MS_MAX : 0,
+  );
   const brokers = process.env.WRIT_KAFKA_BROKERS?.split(',').filter((broker) => broker !== '') ?? [];
   const ground = await layGround({
     folder,
