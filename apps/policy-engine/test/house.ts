@@ -111,7 +111,10 @@ export class House {
 
   async applyStarter(): Promise<void> {
     const blank = { note: 'to begin with', etag: '', requestId: '', validateOnly: false };
-    await this.policySets().applyPolicySet({ ...(await this.starterSet()), ...blank });
+    await this.policySets().applyPolicySet(
+      { ...(await this.starterSet()), ...blank },
+      { deadlineMs: 20_000 },
+    );
   }
 
   async person(roles: Role[], personId = this.world.clock.newId('psn')): Promise<Identity> {

@@ -32,8 +32,13 @@ export abstract class Clock {
   }
 }
 
-/** The machine's clock and the kernel's random source. */
+const POOL_BYTES = 4096;
+
+/** The machine's clock and the kernel's random source, asked for a few kilobytes at a time: ids are many and small. */
 export class SystemClock extends Clock {
+  #pool = Buffer.alloc(0);
+  #used = 0;
+
   override now(): Date {
     return new Date();
   }
@@ -43,7 +48,16 @@ export class SystemClock extends Clock {
   }
 
   override randomBytes(count: number): Uint8Array {
-    return randomBytes(count);
+    if (count > POOL_BYTES) return randomBytes(count);
+    if (this.#used + count > this.#pool.length) {
+      this.#pool = randomBytes(POOL_BYTES);
+      this.#used = 0;
+    }
+    const given = Uint8Array.prototype.slice.call(this.#pool, this.#used, this.#used + count);
+    // What was handed out once is never found here again.
+    this.#pool.fill(0, this.#used, this.#used + count);
+    this.#used += count;
+    return given;
   }
 }
 

@@ -33,20 +33,13 @@ export class CedarWasm extends PolicyLanguage {
   /** Parsed policy sets live in the module, which the whole process shares: each compiled set has names of its own. */
   static #compiled = 0;
 
-  override problems({ policies, schema }: PolicySource): readonly PolicyProblem[] {
-    const unparsed = [
-      ...located('schema', schema, failures(checkParseSchema(schema))),
-      ...located('policies', policies, failures(checkParsePolicySet({ staticPolicies: policies }))),
-    ];
-    if (unparsed.length > 0) return unparsed;
-    const misfits = fitSchema(schemaForm(schema)).misfits.map((message): PolicyProblem => {
-      return { field: 'schema', line: 0, column: 0, message };
-    });
-    return [...misfits, ...invalidPolicies(policies, schema), ...partProblems(policies)];
+  override problems(source: PolicySource): readonly PolicyProblem[] {
+    const unusable = unusableText(source);
+    return unusable.length > 0 ? unusable : invalidPolicies(source);
   }
 
   override compile(set: PolicySource & { policySetId: string; version: number }): CompiledPolicies {
-    const [problem] = this.problems(set);
+    const [problem] = unusableText(set);
     if (problem !== undefined)
       throw new Error(`policy set \`${set.policySetId}\` is not valid: ${problem.message}`);
     CedarWasm.#compiled += 1;
@@ -160,7 +153,21 @@ function mayMatch(constraint: PolicyJson['action'], names: readonly string[]): b
   return uids.some((uid) => names.includes('__entity' in uid ? uid.__entity.id : uid.id));
 }
 
-function invalidPolicies(policies: string, schema: string): readonly PolicyProblem[] {
+/** What keeps a policy set from being evaluated as it is meant. */
+function unusableText({ policies, schema }: PolicySource): readonly PolicyProblem[] {
+  const unparsed = [
+    ...located('schema', schema, failures(checkParseSchema(schema))),
+    ...located('policies', policies, failures(checkParsePolicySet({ staticPolicies: policies }))),
+  ];
+  if (unparsed.length > 0) return unparsed;
+  const misfits = fitSchema(schemaForm(schema)).misfits.map((message): PolicyProblem => {
+    return { field: 'schema', line: 0, column: 0, message };
+  });
+  return [...misfits, ...partProblems(policies)];
+}
+
+/** Validation in Cedar's strict mode: every policy against every action it may be asked about. */
+function invalidPolicies({ policies, schema }: PolicySource): readonly PolicyProblem[] {
   const answer = validate({ schema, policies: { staticPolicies: policies } });
   if (answer.type === 'failure') return located('policies', policies, answer.errors);
   const errors = [...answer.validationErrors, ...answer.validationWarnings.filter(isNeverTrue)];

@@ -29,7 +29,11 @@ export abstract class PolicyLanguage {
    */
   abstract problems(source: PolicySource): readonly PolicyProblem[];
 
-  /** @throws Error for a source that has problems */
+  /**
+   * Makes a set ready that has no problems. Whether policies fit their schema is not looked at again: it takes longer than
+   * everything else, and only sets without problems are ever applied.
+   * @throws Error for text that does not parse, and for a schema or annotations that are not understood
+   */
   abstract compile(
     set: PolicySource & { readonly policySetId: string; readonly version: number },
   ): CompiledPolicies;
