@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
 import { Bus } from '@writ/event-bus';
 import { type ServiceDefinition, settings, settingsClass } from '@writ/service';
-import { EntryAppend } from './entry/entry.append.js';
-import { ledgerMigrations } from './entry/entry.migration.js';
 import { EntryReactions } from './entry/entry.reactions.js';
 import { LedgerRpc } from './entry/entry.rpc.js';
+import { ledgerMigrations } from './entry/entry.sql.js';
+import { EntryAppend } from './entry/entry.store.js';
 import { EntryView } from './entry/entry.view.js';
 import { SiemForwarder, SiemSinks } from './siem/siem.background.js';
 import { FileSink, type SiemSink, TopicSink } from './siem/siem.provider.js';

@@ -202,7 +202,7 @@ describe('the list of entries', () => {
       ({ idx }) => Number(idx),
     );
 
-  it('finds by subject, task, type, source, actor and time, in the order of the ledger, page by page', async () => {
+  it('finds by subject, task, type, source, actor and time, page by page in order', async () => {
     const broker = await house.source('session-broker');
     const task = `september ${'x'.repeat(300)}`;
     const session = SessionOpened.fromPartial({ sessionId: 'ses_01K41M7JG00000000000000SES', agentId, task });

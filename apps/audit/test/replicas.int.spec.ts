@@ -56,7 +56,7 @@ describe('two audit services on one ledger', () => {
 });
 
 describe('an audit service', () => {
-  it('goes on without gap or repetition when its connections are cut again and again in mid-batch', async () => {
+  it('goes on without gap or repetition when its connections are cut in mid-batch', async () => {
     const running = await house.start();
     const recording = record(12_000);
     for (let cuts = 0; cuts < 8; cuts += 1) {

@@ -84,7 +84,7 @@ describe('security events', () => {
     await running.stop();
   });
 
-  it('come again from where the sink was last known to have them, when the service crashed before it noted that', async () => {
+  it('come again when the service crashed before it noted that they were taken', async () => {
     const before = await fileEvents();
     await house.ask(`update ledger.siem_cursor set next_idx = 1000, fingerprint = '' where sink = 'file'`);
     const running = await house.start({ siemFileDir: directory });
@@ -94,7 +94,7 @@ describe('security events', () => {
     await running.stop();
   });
 
-  it('wait for a sink that is down, while the ledger and the other sink go on; then nothing is lost', async () => {
+  it('wait for a sink that is down; ledger and other sinks go on, and nothing is lost', async () => {
     await rename(directory, `${directory}-away`);
     await writeFile(directory, 'a file where the folder should be');
     const running = await house.start({ siemFileDir: directory, siemTopic: true });

@@ -9,6 +9,7 @@ import { Inbox, type SourcePosition } from './inbox.js';
 import type { Reactions } from './reactions.js';
 import { type Known, sift } from './sift.js';
 import { traceBatch } from './tracing.js';
+import { Turns } from './turns.js';
 
 export interface FactConsumerOptions {
   /** Who consumes; offsets, dead letters and parked keys are in the schema of its views. */
@@ -109,6 +110,9 @@ export class FactConsumer {
     return true;
   }
 
+  /** Batches of one source wait for each other at its row of received positions: here, and not on a connection. */
+  private readonly turns = new Turns();
+
   private async onBatch(batch: BusBatch): Promise<void> {
     const traced = batch.records.map(({ headers }) => ({ traceparent: headers.traceparent ?? '' }));
     await traceBatch('process', batch.topic, traced, () => this.consume(batch, batch.records));
@@ -206,13 +210,15 @@ export class FactConsumer {
     const wanted = records
       .map(({ headers }) => Number(headers.pos))
       .filter((pos) => Number.isSafeInteger(pos) && pos > 0);
-    const moved = await this.options.database.transaction(async (tx) => {
-      const known = await this.inbox.open(tx, source, partition, wanted);
-      if (first > known.offset && this.seekBack(batch, known.offset, first)) return false;
-      const positions = await work(tx, known);
-      await this.inbox.close(tx, source, partition, known, { positions, offset: next });
-      return true;
-    });
+    const moved = await this.turns.take(source, () =>
+      this.options.database.transaction(async (tx) => {
+        const known = await this.inbox.open(tx, source, partition, wanted);
+        if (first > known.offset && this.seekBack(batch, known.offset, first)) return false;
+        const positions = await work(tx, known);
+        await this.inbox.close(tx, source, partition, known, { positions, offset: next });
+        return true;
+      }),
+    );
     if (moved) this.soughtOffsets.delete(`${topic}/${partition}`);
   }
 

@@ -43,6 +43,9 @@ export class Database {
       pipeline: true,
     });
     this.pool.on('error', (cause) => settings.onConnectionLost?.(cause));
+    // A server's farewell may arrive just while a connection is handed out, when neither the pool nor its next holder
+    // listens; the query that follows fails and says so.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async query<R>(sql: string, params: readonly unknown[] = [], name?: string): Promise<QueryAnswer<R>> {

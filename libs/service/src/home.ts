@@ -94,6 +94,11 @@ export class Home {
     return existsSync(folder) ? (await readdir(folder)).sort() : [];
   }
 
+  /** Whether a profile's certificate was issued; a key may be saved before that. */
+  hasCertificate(name: string): boolean {
+    return existsSync(join(this.#profileFolder(name), 'tls.crt'));
+  }
+
   async saveProfile({ name, principalId, material, signingKeyPem, keyId }: NewProfile): Promise<void> {
     const folder = this.#profileFolder(name);
     await saveIdentity(folder, material);

@@ -109,7 +109,10 @@ export function openFact(type: string, payload: Uint8Array): AnyFact | undefined
   }
 }
 
-/** proto3 JSON of a fact (protobuf.dev/programming-guides/json); empty when it holds a time that JSON cannot say. */
+/**
+ * proto3 JSON of a fact (protobuf.dev/programming-guides/json); empty when it holds a time that JSON cannot
+ * say.
+ */
 export function factJson(fact: AnyFact): string {
   const codec = factCodecs[fact.type] as FactCodec<unknown>;
   try {
@@ -120,7 +123,10 @@ export function factJson(fact: AnyFact): string {
   }
 }
 
-/** What a fact is about, as the ledger's columns hold it: PostgreSQL's text has no U+0000, the payload keeps it. */
+/**
+ * What a fact is about, as the ledger's columns hold it: PostgreSQL's text has no U+0000, the payload keeps
+ * it.
+ */
 export function storedSubjectsOf(fact: AnyFact): Subjects {
   const { ids, task } = subjectsOf(fact.data);
   return { ids, task: task.replaceAll('\u0000', '\ufffd') };

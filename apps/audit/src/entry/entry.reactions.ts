@@ -3,9 +3,9 @@ import { type ConsumedFact, type OpaqueRecord, Reactions } from '@writ/event-bus
 import type { Tx } from '@writ/event-store';
 import { base64Url, canonicalJson, type Json } from '@writ/kernel';
 import { Clock, type ServiceName } from '@writ/service';
-import { EntryAppend, type NewEntry } from './entry.append.js';
 import { openFact, storedSubjectsOf } from './entry.facts.js';
 import { OPAQUE } from './entry.js';
+import { EntryAppend, type NewEntry } from './entry.store.js';
 
 /** Every service that records facts. */
 export const ledgerSources = [
@@ -16,10 +16,15 @@ export const ledgerSources = [
   'vault',
 ] as const satisfies readonly ServiceName[];
 
-/** Longest text of an envelope that is entered as it is; with seven of them a record stays far below 64 KiB. */
+/**
+ * Longest text of an envelope that is entered as it is; with seven of them a record stays far below 64 KiB.
+ */
 const ENVELOPE_TEXT_MAX = 1_024;
 
-/** Each fact of each service becomes one entry, whatever it says: audit understands facts, it does not judge them. */
+/**
+ * Each fact of each service becomes one entry, whatever it says: audit understands facts, it does not judge
+ * them.
+ */
 @Injectable()
 export class EntryReactions extends Reactions {
   override readonly group = 'audit.ledger';
@@ -67,7 +72,10 @@ const opaqueEnvelope = {
   task: '',
 } as const;
 
-/** A fact of a type or form that this program does not know is entered with its bytes and everything else it came with. */
+/**
+ * A fact of a type or form that this program does not know is entered with its bytes and everything else it
+ * came with.
+ */
 export function entryOf(fact: ConsumedFact): NewEntry {
   const { source, pos, id, at, fullType, actor, cause, streamId, traceparent, data } = fact;
   const texts = { actor, cause, streamId, traceparent };

@@ -35,9 +35,9 @@ import { FoundSources, SourceView } from '../source/source.view.js';
 import { AuditTelemetry } from '../telemetry.js';
 import { traceDecision } from '../trace/trace.js';
 import { TraceView } from '../trace/trace.view.js';
-import { sha256 } from './entry.append.js';
 import { factJson, isFactType, openFact, storedSubjects } from './entry.facts.js';
 import { CHAIN_START, digestInRecord, OPAQUE } from './entry.js';
+import { sha256 } from './entry.store.js';
 import { type EntryFilter, EntryView } from './entry.view.js';
 import { type LedgerRow, verifyLedger } from './verify.js';
 

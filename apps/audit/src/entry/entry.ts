@@ -1,8 +1,8 @@
 /**
  * One leaf of the ledger, and how it is hashed.
  *
- * `record` is what is hashed: the protobuf message below, in its only allowed encoding (fields in ascending order, fields
- * with their default value left out, except `payload_digest`, which is always there and last).
+ * `record` is what is hashed: the protobuf message below, in its only allowed encoding (fields in ascending
+ * order, fields with their default value left out, except `payload_digest`, which is always there and last).
  *
  * ```proto
  * message Record {
@@ -22,8 +22,8 @@
  * ```
  *
  * leaf = SHA-256(0x00 ‖ record), which is the leaf hash of RFC 6962 section 2.1;
- * chain_i = SHA-256(0x02 ‖ chain_{i-1} ‖ leaf_i), where chain_{-1} is 32 zero bytes. 0x02 keeps links apart from leaves
- * (0x00) and tree nodes (0x01).
+ * chain_i = SHA-256(0x02 ‖ chain_{i-1} ‖ leaf_i), where chain_{-1} is 32 zero bytes. 0x02 keeps links apart
+ * from leaves (0x00) and tree nodes (0x01).
  */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
@@ -50,26 +50,19 @@ export interface Envelope {
   readonly traceparent: string;
 }
 
-/** The digest stands for the payload in the record, so that a payload can be erased without breaking a proof. */
+/**
+ * The digest stands for the payload in the record, so that a payload can be erased without breaking a proof.
+ */
 export function payloadDigest(salt: Uint8Array, payload: Uint8Array, sha256: Sha256): Uint8Array {
-  const salted = new Uint8Array(salt.length + payload.length);
-  salted.set(salt);
-  salted.set(payload, salt.length);
-  return sha256(salted);
+  return hashOf([salt, payload], sha256);
 }
 
 export function leafOf(record: Uint8Array, sha256: Sha256): Uint8Array {
-  const leaf = new Uint8Array(1 + record.length);
-  leaf.set(record, 1);
-  return sha256(leaf);
+  return hashOf([LEAF_PREFIX, record], sha256);
 }
 
 export function chainOf(before: Uint8Array, leaf: Uint8Array, sha256: Sha256): Uint8Array {
-  const link = new Uint8Array(1 + 2 * DIGEST_BYTES);
-  link[0] = 2;
-  link.set(before, 1);
-  link.set(leaf, 1 + DIGEST_BYTES);
-  return sha256(link);
+  return hashOf([CHAIN_PREFIX, before, leaf], sha256);
 }
 
 /** The payload digest inside a record; undefined for bytes that are no record. */
@@ -81,7 +74,8 @@ export function digestInRecord(record: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * @throws RangeError for a record of more than 65 535 bytes, a position that is none, or a time that is no whole number of
+ * @throws RangeError for a record of more than 65 535 bytes, a position that is none, or a time that is no
+ *   whole number of
  *   milliseconds
  */
 export function encodeRecord(ledgerId: string, envelope: Envelope, digest: Uint8Array): Uint8Array {
@@ -89,94 +83,119 @@ export function encodeRecord(ledgerId: string, envelope: Envelope, digest: Uint8
   if (!Number.isSafeInteger(pos) || pos < 0) throw new RangeError(`\`${pos}\` is no position`);
   if (!Number.isSafeInteger(atMs)) throw new RangeError(`\`${atMs}\` is no time in milliseconds`);
   if (digest.length !== DIGEST_BYTES) throw new RangeError(`a digest of ${digest.length} bytes`);
-  const writer = new RecordWriter();
-  writer.integer(1, RECORD_VERSION);
-  writer.text(2, ledgerId);
-  writer.text(3, source);
-  writer.integer(4, pos);
-  writer.text(5, eventId);
-  writer.text(6, type);
-  writer.integer(7, zigZag(atMs));
-  writer.text(8, actor);
-  writer.text(9, cause);
-  writer.text(10, streamId);
-  writer.text(11, traceparent);
-  return writer.finish(digest);
+  used = 0;
+  integer(1, RECORD_VERSION);
+  text(2, ledgerId);
+  text(3, source);
+  integer(4, pos);
+  text(5, eventId);
+  text(6, type);
+  integer(7, zigZag(atMs));
+  text(8, actor);
+  text(9, cause);
+  text(10, streamId);
+  text(11, traceparent);
+  bytes(12, digest);
+  if (used > RECORD_BYTES_MAX)
+    throw new RangeError(`a record of ${used} bytes; ${RECORD_BYTES_MAX} is the most`);
+  return kept(scratch.subarray(0, used));
 }
 
 const utf8 = new TextEncoder();
 const DIGEST_TAG = (12 << 3) | 2;
+const LEAF_PREFIX = Uint8Array.of(0);
+const CHAIN_PREFIX = Uint8Array.of(2);
 
-/** Protobuf's order of signed numbers: 0, -1, 1, -2… As a bigint where doubling would leave the exact integers. */
-function zigZag(value: number): number | bigint {
-  const doubled = BigInt(value) * 2n;
-  const mapped = value < 0 ? -doubled - 1n : doubled;
-  return mapped <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(mapped) : mapped;
+// Tens of thousands of entries a second: what is hashed is put together here, and records are cut from one
+// piece, because an allocation for each costs more than its hash. Nothing here outlives the function that
+// writes it.
+let scratch = new Uint8Array(4_096);
+let used = 0;
+let pool = new Uint8Array(0);
+const POOL_BYTES = 64 * 1024;
+
+function reserve(bytesMore: number): void {
+  if (used + bytesMore <= scratch.length) return;
+  const grown = new Uint8Array(Math.max(used + bytesMore, 2 * scratch.length));
+  grown.set(scratch.subarray(0, used));
+  scratch = grown;
 }
 
-class RecordWriter {
-  private bytes = new Uint8Array(1024);
-  private length = 0;
-
-  integer(field: number, value: number | bigint): void {
-    if (value === 0 || value === 0n) return;
-    this.reserve(12);
-    this.byte(field << 3);
-    this.varint(value);
+function hashOf(parts: readonly Uint8Array[], sha256: Sha256): Uint8Array {
+  used = 0;
+  for (const part of parts) {
+    reserve(part.length);
+    scratch.set(part, used);
+    used += part.length;
   }
+  return sha256(scratch.subarray(0, used));
+}
 
-  text(field: number, value: string): void {
-    if (value === '') return;
-    // A UTF-16 unit becomes 3 bytes at most.
-    this.reserve(8 + 3 * value.length);
-    this.byte((field << 3) | 2);
-    // Written where a length of one byte would end, moved when it needs more.
-    const start = this.length + 1;
-    const { written } = utf8.encodeInto(value, this.bytes.subarray(start));
-    if (written >= 128) this.bytes.copyWithin(start + varintBytes(written) - 1, start, start + written);
-    this.varint(written);
-    this.length += written;
-  }
+function kept(record: Uint8Array): Uint8Array {
+  if (record.length > pool.length) pool = new Uint8Array(Math.max(POOL_BYTES, record.length));
+  const place = pool.subarray(0, record.length);
+  pool = pool.subarray(record.length);
+  place.set(record);
+  return place;
+}
 
-  finish(digest: Uint8Array): Uint8Array {
-    this.reserve(2 + DIGEST_BYTES);
-    this.byte(DIGEST_TAG);
-    this.byte(DIGEST_BYTES);
-    this.bytes.set(digest, this.length);
-    this.length += DIGEST_BYTES;
-    if (this.length > RECORD_BYTES_MAX)
-      throw new RangeError(`a record of ${this.length} bytes; ${RECORD_BYTES_MAX} is the most`);
-    return this.bytes.slice(0, this.length);
-  }
+/**
+ * Protobuf's order of signed numbers: 0, -1, 1, -2… As a bigint where doubling would leave the exact
+ * integers.
+ */
+function zigZag(value: number): number | bigint {
+  if (Math.abs(value) < 2 ** 51) return value < 0 ? -2 * value - 1 : 2 * value;
+  const doubled = BigInt(value) * 2n;
+  return value < 0 ? -doubled - 1n : doubled;
+}
 
-  private varint(value: number | bigint): void {
-    let rest = value;
-    if (typeof rest === 'bigint') {
-      for (; rest >= 128n; rest >>= 7n) this.byte(Number(rest & 127n) | 128);
-    } else {
-      for (; rest >= 128; rest = Math.floor(rest / 128)) this.byte((rest % 128) | 128);
-    }
-    this.byte(Number(rest));
-  }
+function integer(field: number, value: number | bigint): void {
+  if (value === 0) return;
+  reserve(12);
+  byte(field << 3);
+  varint(value);
+}
 
-  private byte(value: number): void {
-    this.bytes[this.length] = value;
-    this.length += 1;
-  }
+function text(field: number, value: string): void {
+  if (value === '') return;
+  // A UTF-16 unit becomes 3 bytes at most.
+  reserve(8 + 3 * value.length);
+  byte((field << 3) | 2);
+  // Written where a length of one byte would end, moved when it needs more.
+  const start = used + 1;
+  const { written } = utf8.encodeInto(value, scratch.subarray(start));
+  if (written >= 128) scratch.copyWithin(start + varintBytes(written) - 1, start, start + written);
+  varint(written);
+  used += written;
+}
 
-  private reserve(more: number): void {
-    const needed = this.length + more;
-    if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+function bytes(field: number, value: Uint8Array): void {
+  reserve(8 + value.length);
+  byte((field << 3) | 2);
+  varint(value.length);
+  scratch.set(value, used);
+  used += value.length;
+}
+
+function varint(value: number | bigint): void {
+  let rest = value;
+  if (typeof rest === 'bigint') {
+    for (; rest >= 128n; rest >>= 7n) byte(Number(rest & 127n) | 128);
+  } else {
+    for (; rest >= 128; rest = Math.floor(rest / 128)) byte((rest % 128) | 128);
   }
+  byte(Number(rest));
+}
+
+function byte(value: number): void {
+  scratch[used] = value;
+  used += 1;
 }
 
 function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
-  return bytes;
+  let count = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) count += 1;
+  return count;
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -46,8 +46,8 @@ interface Row {
   task: string;
 }
 
-const columns = `idx, leaf, chain, source, pos, event_id, type, extract(epoch from at) * 1000 as at_ms, actor, cause,
-  stream_id, traceparent, record, payload, salt, subject_ids, task`;
+const columns = `idx, leaf, chain, source, pos, event_id, type, extract(epoch from at) * 1000 as at_ms, actor,
+  cause, stream_id, traceparent, record, payload, salt, subject_ids, task`;
 
 /** A page of large payloads is a short one: it has to fit into memory, and into an answer. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -89,7 +89,9 @@ export class EntryView {
     return (await this.byIndex(index - 1))?.chain;
   }
 
-  /** At most `limit` entries in the order of their indexes; fewer where payloads are large, but at least one. */
+  /**
+   * At most `limit` entries in the order of their indexes; fewer where payloads are large, but at least one.
+   */
   async list(
     filter: EntryFilter,
     range: { readonly from: number; readonly limit: number; readonly to?: number },
@@ -101,7 +103,8 @@ export class EntryView {
     const { rows } = await this.database.query<Row & { found: string }>(
       `select ${columns}, found from (
          select e.*, count(*) over () as found,
-           sum(coalesce(octet_length(payload), 0)) over (order by idx) - coalesce(octet_length(payload), 0) as bytes_before
+           sum(coalesce(octet_length(payload), 0)) over (order by idx)
+             - coalesce(octet_length(payload), 0) as bytes_before
          from (select * from ledger.entry where ${conditions.join(' and ')} order by idx
                limit ${param(range.limit + 1)}::int) e) p
         where bytes_before < ${PAGE_BYTES_MAX} order by idx limit ${param(range.limit)}::int`,

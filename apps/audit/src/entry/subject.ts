@@ -13,8 +13,8 @@ const ID_CHARACTERS = 30;
 
 /**
  * Walks a decoded message. A string counts when it is an id, or ends in one behind `:` or `/`, as limit keys
- * (`mandate:mdt_…`) and SPIFFE IDs do. Ids within free text do not count: whoever writes a reason could file the fact
- * under somebody else.
+ * (`mandate:mdt_…`) and SPIFFE IDs do. Ids within free text do not count: whoever writes a reason could file
+ * the fact under somebody else.
  */
 export function subjectsOf(message: unknown): Subjects {
   const ids = new Set<string>();
@@ -24,8 +24,9 @@ export function subjectsOf(message: unknown): Subjects {
 
 function collect(value: unknown, ids: Set<string>, depth: number): void {
   if (typeof value === 'string') {
-    if (value.length < ID_CHARACTERS) return;
-    const last = value.slice(1 + Math.max(value.lastIndexOf(':'), value.lastIndexOf('/')));
+    const end = value.length - ID_CHARACTERS;
+    if (end < 0 || (end > 0 && !/[:/]/.test(value.charAt(end - 1)))) return;
+    const last = value.slice(end);
     if (isAnyId(last)) ids.add(last);
     return;
   }
@@ -35,7 +36,6 @@ function collect(value: unknown, ids: Set<string>, depth: number): void {
 }
 
 function isAnyId(text: string): boolean {
-  if (text.length !== ID_CHARACTERS) return false;
   const kind = text.slice(0, 3);
   return isKind(kind) && isId(kind, text);
 }

@@ -68,8 +68,8 @@ export interface Progress {
 }
 
 /**
- * Recomputes everything from the columns and names each fault. One altered byte is one fault, at its entry: after a fault
- * the check goes on from what is plausible. Works on any copy: a server, a database, a file.
+ * Recomputes everything from the columns and names each fault. One altered byte is one fault, at its entry:
+ * after a fault the check goes on from what is plausible. Works on any copy: a server, a database, a file.
  */
 export async function* verifyLedger(options: VerifyOptions): AsyncGenerator<Progress, void> {
   const verifier = new Verifier(options);
@@ -88,7 +88,10 @@ class Verifier {
   private readonly untold: Fault[] = [];
   private next: number;
   private checked = 0;
-  /** Chain values from which the next entry may go on: the recomputed one and, where they differ, the stored one. */
+  /**
+   * Chain values from which the next entry may go on: the recomputed one and, where they differ, the stored
+   * one.
+   */
   private anchors: readonly Uint8Array[];
 
   constructor(private readonly options: VerifyOptions) {
@@ -140,7 +143,10 @@ class Verifier {
     this.fault(first, 'missing', what);
   }
 
-  /** Checks record, payload and leaf; answers the leaf to go on with. Where two disagree, the chain says which is true. */
+  /**
+   * Checks record, payload and leaf; answers the leaf to go on with. Where two disagree, the chain says which
+   * is true.
+   */
   private content(row: LedgerRow): Uint8Array {
     const { sha256 } = this.options;
     const computed = leafOf(row.record, sha256);

@@ -1,7 +1,8 @@
 import type { Json } from '@writ/kernel';
 
 /**
- * Events in the form of the Open Cybersecurity Schema Framework 1.9.0 (schema.ocsf.io), with the profiles `ai_operation`,
+ * Events in the form of the Open Cybersecurity Schema Framework 1.9.0 (schema.ocsf.io), with the profiles
+ * `ai_operation`,
  * `record_integrity`, `security_control` and `trace`.
  */
 export type OcsfEvent = { readonly [attribute: string]: Json };
@@ -132,8 +133,8 @@ export interface PreviousEvent {
 }
 
 /**
- * The event without its fingerprint. `fingerprinted` adds it: SHA-256 over the canonical JSON (RFC 8785) of what this
- * answers, as `attestation` of OCSF says.
+ * The event without its fingerprint. `fingerprinted` adds it: SHA-256 over the canonical JSON (RFC 8785) of
+ * what this answers, as `attestation` of OCSF says.
  */
 export function ocsfEvent(part: OcsfPart, origin: OcsfOrigin, before: PreviousEvent): OcsfEvent {
   const kind: OcsfClass = ocsfClasses[part.class];
@@ -181,7 +182,10 @@ export function uidOf(ledgerId: string, index: number): string {
 const TEXT_MAX = 1_000;
 const LIST_MAX = 64;
 
-/** Facts may be long; an event has to fit everywhere (1 MiB). What is cut is whole in the ledger, under its index. */
+/**
+ * Facts may be long; an event has to fit everywhere (1 MiB). What is cut is whole in the ledger, under its
+ * index.
+ */
 function bounded(members: { readonly [attribute: string]: Json | undefined }): OcsfEvent {
   let truncated = false;
   const cut = (value: Json): Json => {

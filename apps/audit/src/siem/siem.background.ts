@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { canonicalJson } from '@writ/kernel';
 import { Background, Clock, Telemetry } from '@writ/service';
-import { EntryAppend, sha256 } from '../entry/entry.append.js';
 import { openFact } from '../entry/entry.facts.js';
 import { CHAIN_START } from '../entry/entry.js';
+import { EntryAppend, sha256 } from '../entry/entry.store.js';
 import { EntryView } from '../entry/entry.view.js';
 import type { LedgerRow } from '../entry/verify.js';
 import { AuditTelemetry } from '../telemetry.js';
@@ -35,8 +35,8 @@ const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 5_000;
 
 /**
- * Forwards the ledger to every sink, in its order, each sink from a place of its own: one that is down waits, loses nothing
- * and slows neither the ledger nor the others.
+ * Forwards the ledger to every sink, in its order, each sink from a place of its own: one that is down waits,
+ * loses nothing and slows neither the ledger nor the others.
  */
 @Injectable()
 export class SiemForwarder extends Background {

@@ -124,16 +124,14 @@ describe('a fact as a security event', () => {
 
   it('carries a fingerprint over its canonical JSON and the fingerprint of the event before it', () => {
     const event = decided({ reason: 'because' });
-    const [attestation] = event.attestation_list as unknown as [
-      OcsfEvent & { fingerprint: { value: string } },
-    ];
+    const [attestation] = event.attestation_list as readonly [OcsfEvent];
     expect(attestation.prev_event).toMatchObject({
       uid: 'a-ledger/40',
       fingerprint: { value: 'ab'.repeat(32) },
     });
     const { fingerprint, ...unsigned } = attestation;
     const bytes = canonicalJson({ ...event, attestation_list: [unsigned] });
-    expect(fingerprint.value).toBe(createHash('sha256').update(bytes).digest('hex'));
+    expect(fingerprint).toMatchObject({ value: createHash('sha256').update(bytes).digest('hex') });
   });
 
   it('has no event before it when it is the first', () => {

@@ -13,8 +13,9 @@ export abstract class SiemSink {
   abstract open(): Promise<void>;
 
   /**
-   * Resolves only when every event is held so that a crash of this machine does not lose it. After a rejection the sink
-   * may hold none, some or all: the same events come again, and receivers tell them by `metadata.uid`.
+   * Resolves only when every event is held so that a crash of this machine does not lose it. After a
+   * rejection the sink may hold none, some or all: the same events come again, and receivers tell them by
+   * `metadata.uid`.
    */
   abstract deliver(events: readonly OcsfEvent[]): Promise<void>;
 
@@ -69,7 +70,8 @@ const CURRENT = 'writ-ocsf.jsonl';
 const closedName = /^writ-ocsf-\d{15}\.jsonl$/;
 
 /**
- * One JSON object a line in `writ-ocsf.jsonl`. Closed files are named by the ledger index of their last event,
+ * One JSON object a line in `writ-ocsf.jsonl`. Closed files are named by the ledger index of their last
+ * event,
  * `writ-ocsf-000000000001234.jsonl`. One process writes at a time: the forwarder holds the sink.
  */
 export class FileSink extends SiemSink {

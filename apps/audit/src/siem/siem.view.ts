@@ -18,7 +18,10 @@ interface Row {
   fingerprint: string;
 }
 
-/** Each sink's own durable place in the ledger. One process holds a sink at a time and only the holder moves it. */
+/**
+ * Each sink's own durable place in the ledger. One process holds a sink at a time and only the holder moves
+ * it.
+ */
 @Injectable()
 export class SiemCursors {
   constructor(private readonly database: Database) {}

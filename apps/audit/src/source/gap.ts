@@ -7,13 +7,17 @@ export interface Gap extends Range {
   readonly reported: boolean;
 }
 
-/** Facts of one source travel in several partitions, so a hole of a moment is normal; one that stays is a lost fact. */
+/**
+ * Facts of one source travel in several partitions, so a hole of a moment is normal; one that stays is a lost
+ * fact.
+ */
 export const GAP_MS_MAX = 10_000;
 
 /**
- * The gaps of one source now, and which of them have to be reported. One that overlaps a gap of `before` has its age: a gap that
- * shrinks is still the same, and counts as filled only when nothing of it is missing any more. Both lists are in order;
- * there may be many, for a source that is read from its beginning has holes everywhere.
+ * The gaps of one source now, and which of them have to be reported. One that overlaps a gap of `before` has
+ * its age: a gap that shrinks is still the same, and counts as filled only when nothing of it is missing any
+ * more. Both lists are in order; there may be many, for a source that is read from its beginning has holes
+ * everywhere.
  */
 export function observeGaps(
   before: readonly Gap[],

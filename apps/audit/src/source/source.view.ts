@@ -4,7 +4,9 @@ import { type LedgerState } from '../entry/entry.view.js';
 import type { SourceSets } from '../entry/verify.js';
 import { Positions, type Range, rangeText } from './range.js';
 
-/** Which facts of each source are entered. Maintained by `EntryAppend` in the transaction that enters them. */
+/**
+ * Which facts of each source are entered. Maintained by `EntryAppend` in the transaction that enters them.
+ */
 @Injectable()
 export class SourceView {
   constructor(private readonly database: Database) {}
@@ -30,7 +32,8 @@ export class SourceView {
       sources: { source: string; got: string }[];
     }>(
       `select ledger_id, size, chain,
-         (select coalesce(json_agg(json_build_object('source', source, 'got', got::text)), '[]') from ledger.source) as sources
+         (select coalesce(json_agg(json_build_object('source', source, 'got', got::text)), '[]')
+            from ledger.source) as sources
        from ledger.state`,
     );
     const [row] = rows;

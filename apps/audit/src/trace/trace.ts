@@ -65,9 +65,10 @@ export interface Trace {
 const HOPS_MAX = 64;
 
 /**
- * Who answers for a decision: from the decision through its approvals, its session and every hop of delegation to the
- * mandate and the person who gave it, with each agent on the way and its sponsor's attestation. Every link is read from
- * the fact that recorded it; what the decision says of the chain is only used where no such fact is left.
+ * Who answers for a decision: from the decision through its approvals, its session and every hop of
+ * delegation to the mandate and the person who gave it, with each agent on the way and its sponsor's
+ * attestation. Every link is read from the fact that recorded it; what the decision says of the chain is only
+ * used where no such fact is left.
  *
  * @returns undefined when there is no such decision
  */

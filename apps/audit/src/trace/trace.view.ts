@@ -50,7 +50,8 @@ export class TraceView implements TraceSource {
 
   async attestation(agentId: string, at: Date) {
     const type = 'writ.registry.v1.AgentAttested';
-    // By time: facts of two services are entered side by side, so their indexes say little about what came first.
+    // By time: facts of two services are entered side by side, so their indexes say little about what came
+    // first.
     const attested = await this.all(type, agentId, (fact) => fact.agentId === agentId);
     return attested.findLast((attestation) => attestation.at <= at);
   }

@@ -4,6 +4,7 @@ import { LocalBroker, migrateBus } from '@writ/event-bus';
 import { LocalPostgres, mayEnter, migrate } from '@writ/event-store';
 import {
   createTrustDomain,
+  every,
   formatSpiffeId,
   newMaterial,
   openTrustDomain,
@@ -24,8 +25,9 @@ import type { Progress } from './suite.js';
 export const TRUST_DOMAIN = 'writ.local';
 const DATABASE = 'writ';
 const MAX_CONNECTIONS = 300;
-/** Service certificates are made new at each start; a suite that runs longer than half of it renews them itself. */
+/** Service certificates are made new at each start, and while a suite runs. */
 export const SERVICE_CERTIFICATE_SECONDS = 30 * 24 * 60 * 60;
+const RENEW_EVERY_MS = 24 * 60 * 60 * 1000;
 
 /** What the services stand on: a database with their schemas, a trust domain with their certificates, perhaps a broker. */
 export interface Ground {
@@ -70,6 +72,11 @@ export async function layGround(settings: GroundSettings): Promise<Ground> {
     databaseUrlFiles.set(definition.name, await schemasOf(definition, postgres, folder));
     identityDirs.set(definition.name, await identityOf(definition, trust, folder));
   }
+  const renew = async () => {
+    for (const definition of definitions) await identityOf(definition, trust, folder);
+  };
+  // Services read their identity folder again every minute.
+  stops.add(every(RENEW_EVERY_MS, renew, (cause) => progress(`certificates were not renewed: ${cause}`)));
   progress(`trust domain ${TRUST_DOMAIN}, schemas and certificates of ${definitions.length} services`);
   const broker =
     kafka && settings.kafkaBrokers.length === 0 ? await startBroker(folder, progress) : undefined;

@@ -36,6 +36,8 @@ export async function ensureOperator(home: Home, record: SuiteRecord, trust: Tru
 
 /** A new certificate for a profile's key: the next start may come after the old one has expired. */
 export async function renewProfile(home: Home, name: string, trust: TrustDomain): Promise<void> {
+  // A profile that was saved and never got its first certificate has none to renew.
+  if (!home.hasCertificate(name)) return;
   const { principalId, identity, signingKey, keyId } = await home.profile(name);
   const { spiffeId, keyPem } = identity.current();
   identity.stop();

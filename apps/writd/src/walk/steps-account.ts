@@ -1,6 +1,6 @@
-import { sha256 } from '@writ/audit/entry/entry.append.js';
 import { storedSubjects } from '@writ/audit/entry/entry.facts.js';
 import { CHAIN_START } from '@writ/audit/entry/entry.js';
+import { sha256 } from '@writ/audit/entry/entry.store.js';
 import { EntryView, type LedgerState } from '@writ/audit/entry/entry.view.js';
 import { type Fault, type LedgerRow, verifyLedger } from '@writ/audit/entry/verify.js';
 import type { LedgerFault, VerifyLedgerResponse } from '@writ/contracts/writ/audit/v1/ledger.js';

@@ -3,7 +3,15 @@ import { Injectable } from '@nestjs/common';
 import type { Tx } from '@writ/event-store';
 import { Clock } from '@writ/service';
 import { Positions } from '../source/range.js';
-import { chainOf, type Envelope, encodeRecord, leafOf, payloadDigest, SALT_BYTES } from './entry.js';
+import {
+  chainOf,
+  DIGEST_BYTES,
+  type Envelope,
+  encodeRecord,
+  leafOf,
+  payloadDigest,
+  SALT_BYTES,
+} from './entry.js';
 
 /** What is entered, before it has a place. */
 export interface NewEntry extends Envelope {
@@ -28,27 +36,32 @@ interface State {
 const STATEMENT_ENTRIES_MAX = 2_000;
 const STATEMENT_BYTES_MAX = 8 * 1024 * 1024;
 
-export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
+/** By way of a string: a digest as a buffer of its own costs twice the hash. */
+export const sha256 = (bytes: Uint8Array): Uint8Array =>
+  Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
 
-// The state's row is locked before the chain is computed and moved only from where it was read: a writer that has lost
-// its lock, or never had one, moves nothing and enters nothing.
+// The state's row is locked before the chain is computed and moved only from where it was read: a writer that
+// has lost its lock, or never had one, moves nothing and enters nothing. All bytes travel as one value, `$6`;
+// `start` is where an entry's begin: leaf, chain, salt, record, payload.
 const appendSql = `
 with moved as (
-  update ledger.state set size = size + cardinality($6::bytea[]), chain = $3, epoch = epoch + 1
+  update ledger.state set size = size + cardinality($7::int[]), chain = $3, epoch = epoch + 1
    where size = $1::bigint and epoch = $2::bigint returning size),
 received as (
   insert into ledger.source as s (source, got)
   select source, got::int8multirange from unnest($4::text[], $5::text[]) as u(source, got) order by source
   on conflict (source) do update set got = s.got + excluded.got)
-insert into ledger.entry (idx, leaf, chain, source, pos, event_id, type, at, actor, cause, stream_id, traceparent,
-  record, payload, salt, subject_ids, task)
-select $1::bigint + ord - 1, leaf, chain, source, pos, event_id, type,
+insert into ledger.entry (idx, leaf, chain, salt, record, payload, source, pos, event_id, type, at, actor,
+  cause, stream_id, traceparent, subject_ids, task)
+select $1::bigint + ord - 1, substring($6::bytea from start for 32), substring($6 from start + 32 for 32),
+  substring($6 from start + 64 for 16), substring($6 from start + 80 for record),
+  substring($6 from start + 80 + record for payload), source, pos, event_id, type,
   timestamptz 'epoch' + at_ms * interval '1 millisecond', actor, cause, stream_id, traceparent,
-  record, payload, salt, string_to_array(subject_ids, ' '), task
-from moved, unnest($6::bytea[], $7::bytea[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::float8[],
-  $13::text[], $14::text[], $15::text[], $16::text[], $17::bytea[], $18::bytea[], $19::bytea[], $20::text[], $21::text[])
-  with ordinality as u(leaf, chain, source, pos, event_id, type, at_ms, actor, cause, stream_id, traceparent,
-    record, payload, salt, subject_ids, task, ord)`;
+  string_to_array(subject_ids, ' '), task
+from moved, unnest($7::int[], $8::int[], $9::int[], $10::text[], $11::bigint[], $12::text[], $13::text[],
+  $14::float8[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[])
+  with ordinality as u(start, record, payload, source, pos, event_id, type, at_ms, actor, cause, stream_id,
+    traceparent, subject_ids, task, ord)`;
 
 /** The only writer of the ledger. Any number of processes may have one. */
 @Injectable()
@@ -59,8 +72,8 @@ export class EntryAppend {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Enters `entries` in their order, one behind the other, when `tx` commits. Until then every other writer waits:
-   * append last.
+   * Enters `entries` in their order, one behind the other, when `tx` commits. Until then every other writer
+   * waits: append last.
    */
   async append(tx: Tx, entries: readonly NewEntry[]): Promise<void> {
     if (entries.length === 0) return;
@@ -76,7 +89,9 @@ export class EntryAppend {
     });
   }
 
-  /** Calls `wake` in this process after each commit with entries. Answers how to stop. `wake` MUST NOT throw. */
+  /**
+   * Calls `wake` in this process after each commit with entries. Answers how to stop. `wake` MUST NOT throw.
+   */
   onAppend(wake: () => void): () => void {
     this.listeners.add(wake);
     return () => this.listeners.delete(wake);
@@ -122,25 +137,44 @@ async function enter(tx: Tx, entries: readonly Sealed[]): Promise<void> {
 }
 
 function columns(entries: readonly Sealed[], chains: readonly Uint8Array[]): unknown[] {
-  const column = <T>(of: (entry: Sealed) => T) => entries.map(of);
+  const blob = Buffer.allocUnsafe(entries.reduce((sum, entry) => sum + bytesOf(entry), 0));
+  const starts: number[] = [];
+  let end = 0;
+  for (const [at, entry] of entries.entries()) {
+    starts.push(end + 1);
+    for (const part of [entry.leaf, chains[at] as Uint8Array, entry.salt, entry.record, entry.payload]) {
+      blob.set(part, end);
+      end += part.length;
+    }
+  }
+  const numbers = (of: (entry: Sealed) => number) => `{${entries.map(of).join()}}`;
+  const texts = (of: (entry: Sealed) => string) => `{${entries.map((entry) => quoted(of(entry))).join()}}`;
   return [
-    column(({ leaf }) => leaf),
-    chains,
-    column(({ source }) => source),
-    column(({ pos }) => pos),
-    column(({ eventId }) => eventId),
-    column(({ type }) => type),
-    column(({ atMs }) => atMs),
-    column(({ actor }) => actor),
-    column(({ cause }) => cause),
-    column(({ streamId }) => streamId),
-    column(({ traceparent }) => traceparent),
-    column(({ record }) => record),
-    column(({ payload }) => payload),
-    column(({ salt }) => salt),
-    column(({ subjectIds }) => subjectIds.join(' ')),
-    column(({ task }) => task),
+    blob,
+    `{${starts.join()}}`,
+    numbers(({ record }) => record.length),
+    numbers(({ payload }) => payload.length),
+    texts(({ source }) => source),
+    numbers(({ pos }) => pos),
+    texts(({ eventId }) => eventId),
+    texts(({ type }) => type),
+    numbers(({ atMs }) => atMs),
+    texts(({ actor }) => actor),
+    texts(({ cause }) => cause),
+    texts(({ streamId }) => streamId),
+    texts(({ traceparent }) => traceparent),
+    texts(({ subjectIds }) => subjectIds.join(' ')),
+    texts(({ task }) => task),
   ];
+}
+
+function bytesOf({ leaf, salt, record, payload }: Sealed): number {
+  return leaf.length + DIGEST_BYTES + salt.length + record.length + payload.length;
+}
+
+/** An element of a PostgreSQL array. */
+function quoted(text: string): string {
+  return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`;
 }
 
 /** The positions per source, as multiranges. */

@@ -1,8 +1,9 @@
 import type { Migration } from '@writ/event-store';
 
 /**
- * `state` has one row: who moves it from the size it read appends, everybody else is refused, so the ledger is one line
- * whoever writes. `source` holds which positions of each source are entered, in the transaction that enters them.
+ * `state` has one row: who moves it from the size it read appends, everybody else is refused, so the ledger
+ * is one line whoever writes. `source` holds which positions of each source are entered, in the transaction
+ * that enters them.
  */
 const tablesSql = `
 create schema ledger;
@@ -49,7 +50,8 @@ create table ledger.siem_cursor (
 ) with (fillfactor = 50);
 `;
 
-// What an entry can be found by, in one index. Long values are cut: an index entry has its limits, the column is compared too.
+// What an entry can be found by, in one index. Long values are cut: an index entry has its limits, the column
+// is compared too.
 const termsSql = `
 create function ledger.terms(subject_ids text[], type text, actor text, task text) returns text[]
 language sql immutable strict parallel safe as $terms$
