@@ -11,13 +11,13 @@ import {
 } from '@writ/service';
 import { reasonOf } from './reason.js';
 import { definitions } from './suite/definitions.js';
-import type { Environment } from './suite/environment.js';
-import type { EngineOrder } from './suite/programs.js';
+import type { EngineOrder, Environment } from './suite/environment.js';
 import { suiteServices } from './suite/suite.js';
 
 /**
  * All six services in one process: each with its own port, certificate, database role and schema, and calls between them
- * over mutual TLS, as they would be apart. Started by `writd`; ends when `writd` does.
+ * over mutual TLS, as they would be apart. Started by `writd`, which says where things are once they are there; ends when
+ * `writd` does.
  */
 async function startAll(order: EngineOrder): Promise<RunningService[]> {
   const running: RunningService[] = [];
@@ -61,7 +61,11 @@ async function stopAll(running: readonly RunningService[]): Promise<void> {
 }
 
 try {
-  const running = await startAll(JSON.parse(process.env.WRITD_ENGINE ?? '{}'));
+  const order = await new Promise<EngineOrder>((resolve, reject) => {
+    process.once('message', resolve);
+    process.once('disconnect', () => reject(new Error('nobody said what to do')));
+  });
+  const running = await startAll(order);
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, () => void stopAll(running));
 } catch (error) {
   process.stderr.write(`${reasonOf(error)}\n`);

@@ -9,6 +9,11 @@ export const TOKEN_AUDIENCE = 'writ';
 
 export type Environment = Readonly<Record<string, string>>;
 
+/** What the engine is told: where things are. No secret: those are in the files it names. */
+export interface EngineOrder {
+  readonly environments: Readonly<Record<string, Environment>>;
+}
+
 /** Where the vault's key-encryption keys are. */
 export function keyFileIn(folder: DataFolder): string {
   return `${folder.folder('secrets')}/key-encryption-keys`;

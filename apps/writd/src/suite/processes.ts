@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { DataFolder } from './data-folder.js';
-import type { Environment } from './environment.js';
+import type { EngineOrder, Environment } from './environment.js';
 import type { Ports } from './ports.js';
 import { isServing } from './readiness.js';
 import type { Progress, SuiteService } from './suite.js';
@@ -18,6 +18,8 @@ export interface Program {
   readonly main: string;
   readonly environment: Environment;
   readonly services: readonly SuiteService[];
+  /** What it waits to be told before it does anything. */
+  readonly order?: EngineOrder;
 }
 
 /**
@@ -25,18 +27,27 @@ export interface Program {
  * closes then.
  */
 export class Processes {
+  programs: readonly Program[] = [];
   readonly #children = new Map<string, ChildProcess>();
 
   constructor(
-    readonly programs: readonly Program[],
     private readonly ports: Ports,
     private readonly folder: DataFolder,
     /** Told when one ends that nobody stopped. */
     private readonly onExit: (cause: Error) => void,
   ) {}
 
-  async start(progress: Progress): Promise<void> {
-    for (const program of this.programs) this.#spawn(program);
+  /** Starts a program that waits for its order: it loads while what it will stand on is made. */
+  warm(program: Omit<Program, 'order'>): void {
+    this.#spawn(program);
+  }
+
+  async start(programs: readonly Program[], progress: Progress): Promise<void> {
+    this.programs = programs;
+    for (const program of programs) {
+      if (!this.#children.has(program.name)) this.#spawn(program);
+      this.#tell(program);
+    }
     for (const program of this.programs) {
       await this.#ready(program);
       for (const service of program.services) {
@@ -63,11 +74,12 @@ export class Processes {
     const program = this.programs.find((known) => known.name === name);
     if (program === undefined) throw new Error(`no program \`${name}\``);
     this.#spawn(program);
+    this.#tell(program);
     await this.#ready(program);
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.programs.map(({ name }) => this.#end(name, 'SIGTERM')));
+    await Promise.all([...this.#children.keys()].map((name) => this.#end(name, 'SIGTERM')));
   }
 
   async #ready({ name, services }: Program): Promise<void> {
@@ -86,7 +98,11 @@ export class Processes {
     throw new Error(`\`${service}\` was not ready within ${READY_MS_MAX / 1000} s: ${this.#lastWords(name)}`);
   }
 
-  #spawn({ name, main, environment }: Program): void {
+  #tell({ name, order }: Program): void {
+    if (order !== undefined) this.#children.get(name)?.send(order);
+  }
+
+  #spawn({ name, main, environment }: Omit<Program, 'order'>): void {
     const otel = fileURLToPath(import.meta.resolve('@writ/service/otel.js'));
     const log = openSync(this.#logFile(name), 'a', 0o600);
     const child = spawn(process.execPath, ['--enable-source-maps', '--import', otel, main], {

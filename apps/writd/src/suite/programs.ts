@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { DataFolder } from './data-folder.js';
-import { environmentOf } from './environment.js';
+import { type EngineOrder, environmentOf } from './environment.js';
 import type { Ground } from './ground.js';
 import type { Ports } from './ports.js';
 import type { Program } from './processes.js';
@@ -16,23 +16,20 @@ export function separatePrograms(ground: Ground, ports: Ports, folder: DataFolde
   }));
 }
 
-/** What the engine is told: where things are. No secret: those are in the files it names. */
-export interface EngineOrder {
-  readonly environments: Readonly<Record<string, Readonly<Record<string, string>>>>;
+/** All services in one process. */
+export function engineProgram(ports: Ports): Omit<Program, 'order'> {
+  return {
+    name: 'writd',
+    main: fileURLToPath(new URL('../engine.js', import.meta.url)),
+    environment: { WRIT_METRICS_PORT: String(ports.metrics.registry) },
+    services: suiteServices,
+  };
 }
 
-/** All services in one process. */
-export function enginePrograms(ground: Ground, ports: Ports, folder: DataFolder): readonly Program[] {
-  const environments = Object.fromEntries(
-    suiteServices.map((name) => [name, environmentOf(name, ground, ports, folder)]),
-  );
-  const order: EngineOrder = { environments };
-  return [
-    {
-      name: 'writd',
-      main: fileURLToPath(new URL('../engine.js', import.meta.url)),
-      environment: { WRITD_ENGINE: JSON.stringify(order), WRIT_METRICS_PORT: String(ports.metrics.registry) },
-      services: suiteServices,
-    },
-  ];
+export function engineOrder(ground: Ground, ports: Ports, folder: DataFolder): EngineOrder {
+  return {
+    environments: Object.fromEntries(
+      suiteServices.map((name) => [name, environmentOf(name, ground, ports, folder)]),
+    ),
+  };
 }

@@ -8,7 +8,7 @@ import { type Ground, layGround, postgresFolder, TRUST_DOMAIN } from './ground.j
 import { ensureOperator, renewProfile } from './operator.js';
 import { type Ports, portsFrom, requireFree } from './ports.js';
 import { Processes } from './processes.js';
-import { enginePrograms, separatePrograms } from './programs.js';
+import { engineOrder, engineProgram, separatePrograms } from './programs.js';
 import type { Stops } from './stops.js';
 import { type Progress, type Suite, suiteServices } from './suite.js';
 
@@ -35,6 +35,9 @@ export async function startSuite(
     [['PostgreSQL', ports.postgres], ...suiteServices.map((name) => [name, ports.services[name]] as const)],
     folder.afterCrash ? LEFTOVERS_MS_MAX : 0,
   );
+  const processes = new Processes(ports, folder, onFatal);
+  stops.add(() => processes.stop());
+  if (!options.suite) processes.warm(engineProgram(ports));
   const brokers = process.env.WRIT_KAFKA_BROKERS?.split(',').filter((broker) => broker !== '') ?? [];
   const ground = await layGround({
     folder,
@@ -45,26 +48,12 @@ export async function startSuite(
     progress,
     stops,
   });
-  return onGround(options, ports, folder, ground, stops, progress, onFatal);
-}
-
-async function onGround(
-  options: Options,
-  ports: Ports,
-  folder: DataFolder,
-  ground: Ground,
-  stops: Stops,
-  progress: Progress,
-  onFatal: (cause: Error) => void,
-): Promise<StartedSuite> {
-  const programs = options.suite
-    ? separatePrograms(ground, ports, folder)
-    : enginePrograms(ground, ports, folder);
-  const processes = new Processes(programs, ports, folder, onFatal);
+  // Once more, so that they end before what they stand on.
   stops.add(() => processes.stop());
+  const order = () => [{ ...engineProgram(ports), order: engineOrder(ground, ports, folder) }];
+  await processes.start(options.suite ? separatePrograms(ground, ports, folder) : order(), progress);
   const home = new Home(folder.path);
   const record = recordOf(options, ports, folder, ground);
-  await processes.start(progress);
   await home.saveSuite(record);
   await ensureOperator(home, record, ground.trust);
   for (const name of await home.profiles()) await renewProfile(home, name, ground.trust);
