@@ -6,11 +6,18 @@ module.exports = {
   forbidden: [
     {
       name: 'domain-is-pure',
-      comment: 'a suffix-less file of a noun imports the kernel, authority, fact types and its own folder, nothing else',
+      comment:
+        'a suffix-less file of a noun imports the kernel, authority, fact types and its own folder, nothing else',
       severity: error,
       from: { path: `^(apps/${services}/src/[^/]+)/[^./]+[.]ts$` },
       to: {
-        pathNot: ['^libs/kernel/', '^libs/authority/', '^libs/contracts/.+_facts[.]ts$', '^libs/contracts/src/writ/type/', '^$1/[^./]+[.]ts$'],
+        pathNot: [
+          '^libs/kernel/',
+          '^libs/authority/',
+          '^libs/contracts/.+_facts[.]ts$',
+          '^libs/contracts/src/writ/type/',
+          '^$1/[^./]+[.]ts$',
+        ],
       },
     },
     {
@@ -26,8 +33,18 @@ module.exports = {
       from: { path: '^apps/([^/]+)/', pathNot: ['^apps/writd/', '[.]spec[.]ts$'] },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
-    { name: 'kernel-stands-alone', severity: error, from: { path: '^libs/kernel/src', pathNot: '[.]spec[.]ts$' }, to: { pathNot: '^libs/kernel/src' } },
-    { name: 'authority-knows-the-kernel-only', severity: error, from: { path: '^libs/authority/src', pathNot: '[.]spec[.]ts$' }, to: { pathNot: ['^libs/kernel/', '^libs/authority/src'] } },
+    {
+      name: 'kernel-stands-alone',
+      severity: error,
+      from: { path: '^libs/kernel/src', pathNot: '[.]spec[.]ts$' },
+      to: { pathNot: '^libs/kernel/src' },
+    },
+    {
+      name: 'authority-knows-the-kernel-only',
+      severity: error,
+      from: { path: '^libs/authority/src', pathNot: '[.]spec[.]ts$' },
+      to: { pathNot: ['^libs/kernel/', '^libs/authority/src'] },
+    },
     {
       name: 'store-knows-kernel-and-pg',
       severity: error,
@@ -46,8 +63,26 @@ module.exports = {
       from: { path: '^apps/.+[.](rpc|http|reactions)[.]ts$' },
       to: { path: '^apps/.+[.](rpc|http|reactions)[.]ts$' },
     },
-    { name: 'testing-in-specs-only', severity: error, from: { pathNot: ['[.]spec[.]ts$', '[.]contract[.]ts$', '^libs/testing/', '^tests/', '^(apps|libs)/[^/]+/test/'] }, to: { path: '^libs/testing/' } },
-    { name: 'kafka-behind-the-port', severity: error, from: { path: '^apps/', pathNot: ['[.]spec[.]ts$', '/test/'] }, to: { path: 'node_modules/kafkajs' } },
+    {
+      name: 'testing-in-specs-only',
+      severity: error,
+      from: {
+        pathNot: [
+          '[.]spec[.]ts$',
+          '[.]contract[.]ts$',
+          '^libs/testing/',
+          '^tests/',
+          '^(apps|libs)/[^/]+/test/',
+        ],
+      },
+      to: { path: '^libs/testing/' },
+    },
+    {
+      name: 'kafka-behind-the-port',
+      severity: error,
+      from: { path: '^apps/', pathNot: ['[.]spec[.]ts$', '/test/'] },
+      to: { path: 'node_modules/kafkajs' },
+    },
     { name: 'no-circles', severity: error, from: {}, to: { circular: true } },
   ],
   options: {
@@ -55,6 +90,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '/dist/' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['source', 'import', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['source', 'import', 'node', 'default'],
+    },
   },
 };

@@ -103,7 +103,9 @@ describe('the registry', () => {
       .registerAgent(bad)
       .catch((thrown: unknown) => refusalOf(thrown));
     expect(error).toMatchObject({ reason: 'INVALID_ARGUMENT' });
-    const fields = (error as { fields: readonly { field: string }[] }).fields.map(({ field }) => field).sort();
+    const fields = (error as { fields: readonly { field: string }[] }).fields
+      .map(({ field }) => field)
+      .sort();
     expect(fields).toEqual(['display_name', 'environment', 'jwk', 'sponsor_id']);
   });
 
