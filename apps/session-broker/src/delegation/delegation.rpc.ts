@@ -26,27 +26,24 @@ import {
   integer,
   optional,
   Pages,
-  type Role,
-  RoleDirectory,
   required,
   text,
   timestamp,
 } from '@writ/service';
-import { PartyDirectory } from '../party/party.reactions.js';
+import { PartyDirectory } from '../party/party.store.js';
 import { agentsOf, grantOf, isLive } from '../session/chain.js';
-import { SessionChain } from '../session/session.chain.js';
-import { SessionTokens } from '../session/session.token.js';
 import { SessionView } from '../session/session.view.js';
+import { SessionChain } from '../session/session-chain.store.js';
+import { SessionTokens } from '../session/session-token.store.js';
+import { Sights, sees, sightAccess } from '../sight.js';
 import { delegationFacts } from './delegation.facts.js';
 import { type DelegationCommand, delegationDecider, refuse } from './delegation.js';
 import { type DelegationRow, DelegationView } from './delegation.view.js';
 
-const readers = ['role:admin', 'role:operator', 'role:sponsor', 'role:auditor', 'role:security'] as const;
-
 export const delegationAccess = {
   delegate: ['agent'],
-  getDelegation: [...readers, 'agent'],
-  listDelegations: readers,
+  getDelegation: sightAccess,
+  listDelegations: sightAccess,
   revokeDelegation: ['agent', 'role:sponsor', 'role:operator', 'role:security', 'role:admin'],
 } as const satisfies Access<typeof DelegationServiceService>;
 
@@ -62,7 +59,7 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
     private readonly chains: SessionChain,
     private readonly tokens: SessionTokens,
     private readonly parties: PartyDirectory,
-    private readonly roles: RoleDirectory,
+    private readonly sights: Sights,
     private readonly pages: Pages,
   ) {}
 
@@ -80,11 +77,13 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
     const hops = session && (await this.chains.ofSession(session.opened));
     if (session === undefined || hops === undefined)
       throw refuse('AUTHORITY_ENDED', 'the session of this token is unknown here');
-    const { lockId, inactiveAgentIds, personActive } = await this.chains.standing(hops, call.at);
+    const { lockId, inactiveAgentIds, personActive } = await this.chains.standing(hops, call.at, claims.sid);
     const stands = lockId === '' && inactiveAgentIds.length === 0 && personActive;
     const live = stands && session.endCause === 0 && isLive(hops, call.at);
     const details = detailsFromMessages(request.authorizationDetails);
-    const limits = limitsFromMessage(request.limits);
+    const parent = grantOf(hops);
+    // Who says nothing of limits hands on those it has; whoever names some must not name wider ones.
+    const limits = request.limits === undefined ? parent.limits : limitsFromMessage(request.limits);
     const { purpose, mandateId } = session.opened;
     const grant: Grant = { purpose, details, limits, expiresAt: expireTime ?? call.at, maxDepth };
     const delegationId = call.newId('dlg');
@@ -102,8 +101,9 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
       expireTime,
       maxDepth,
     };
-    const above = { grant: grantOf(hops), agentIds: agentsOf(hops), live };
-    const delegateActive = (await this.parties.agentSoon(delegateAgentId))?.active ?? false;
+    const above = { grant: parent, agentIds: agentsOf(hops), live };
+    const delegates = await this.parties.activeSoon([delegateAgentId]);
+    const delegateActive = delegates.get(delegateAgentId)?.active ?? false;
     return this.#change(
       call,
       { type: 'Delegate', delegation, grant, above, delegateActive, at: call.at },
@@ -116,9 +116,7 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
   async getDelegation({ delegationId }: GetDelegationRequest, call: Call): Promise<DelegationMessage> {
     check({ delegationId: id('dlg', delegationId) });
     const row = await this.delegations.find(delegationId);
-    const ends = [row?.made.delegatorAgentId, row?.made.delegateAgentId];
-    const isOthers = call.caller.kind === 'agent' && !ends.includes(call.caller.id);
-    if (row === undefined || isOthers)
+    if (row === undefined || !(await this.#sees(row, call)))
       throw refuse('DELEGATION_UNKNOWN', `no delegation \`${delegationId}\``);
     return delegationMessage(row);
   }
@@ -130,7 +128,12 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
       agentId: optional(agentId, id('agt', agentId)),
     });
     const page = this.pages.open(request, { list: 'delegations', mandateId, agentId, caller: call.actor });
-    const rows = await this.delegations.list(page.after, page.size + 1, { mandateId, agentId });
+    const rows = await this.delegations.list(
+      page.after,
+      page.size + 1,
+      { mandateId, agentId },
+      await this.sights.of(call),
+    );
     const { rows: shown, nextPageToken } = page.cut(rows, (row) => row.made.delegationId);
     return { delegations: shown.map(delegationMessage), nextPageToken };
   }
@@ -152,13 +155,22 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
     );
   }
 
+  async #sees({ made }: DelegationRow, call: Call): Promise<boolean> {
+    const agentIds = [made.delegatorAgentId, made.delegateAgentId];
+    const personId = await this.#personAtRoot(made.mandateId);
+    return sees(await this.sights.of(call), { agentIds, personId });
+  }
+
+  async #personAtRoot(mandateId: string): Promise<string> {
+    return (await this.chains.underMandate(mandateId))?.mandate.granted.personId ?? '';
+  }
+
   /** The agent that made it; the person at the root; operators, security and admins. */
   async #mayRevoke({ made }: DelegationRow, { caller }: Call): Promise<void> {
     if (caller.id === made.delegatorAgentId) return;
-    const roles = caller.kind === 'person' ? await this.roles.rolesOf(caller.id) : new Set<Role>();
-    if ((['operator', 'security', 'admin'] as const).some((role) => roles.has(role))) return;
-    const root = (await this.chains.underMandate(made.mandateId))?.mandate.granted.personId;
-    if (caller.id === root) return;
+    const isPerson = caller.kind === 'person';
+    if (isPerson && (await this.sights.holdsAny(caller.id, ['operator', 'security', 'admin']))) return;
+    if (caller.id === (await this.#personAtRoot(made.mandateId))) return;
     throw refuse(
       'NOT_THE_DELEGATOR',
       `\`${made.delegationId}\` is revoked by who made it, by the person at its root or by security`,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DelegationMade, DelegationRevoked } from '@writ/contracts/writ/session/v1/delegation_facts.js';
 import { Database, type StoredFact, type Tx, View } from '@writ/event-store';
+import type { Sight } from '../sight.js';
 
 export interface DelegationRow {
   readonly made: DelegationMade;
@@ -17,6 +18,7 @@ interface RawRow {
 }
 
 const table = 'session_broker_view.delegation';
+const mandates = 'session_broker_view.mandate';
 
 /** Every delegation, by mandate and by agent on either end. */
 @Injectable()
@@ -58,10 +60,15 @@ export class DelegationView extends View {
     }
   }
 
-  async find(delegationId: string): Promise<DelegationRow | undefined> {
-    const { rows } = await this.database.query<RawRow>(`select * from ${table} where delegation_id = $1`, [
-      delegationId,
-    ]);
+  async find(
+    delegationId: string,
+    on: Pick<Tx, 'query'> = this.database,
+  ): Promise<DelegationRow | undefined> {
+    const { rows } = await on.query<RawRow>(
+      `select * from ${table} where delegation_id = $1`,
+      [delegationId],
+      'delegation.find',
+    );
     return rows[0] && rowOf(rows[0]);
   }
 
@@ -69,12 +76,15 @@ export class DelegationView extends View {
     after: string | undefined,
     limit: number,
     filter: { mandateId: string; agentId: string },
+    sight: Sight,
   ): Promise<DelegationRow[]> {
     const { rows } = await this.database.query<RawRow>(
       `select * from ${table}
        where delegation_id > $1 and ($3 = '' or mandate_id = $3) and ($4 = '' or $4 in (delegator_id, delegate_id))
+         and ($5 = '' or $5 in (delegator_id, delegate_id))
+         and ($6 = '' or mandate_id in (select mandate_id from ${mandates} where person_id = $6))
        order by delegation_id limit $2`,
-      [after ?? '', limit, filter.mandateId, filter.agentId],
+      [after ?? '', limit, filter.mandateId, filter.agentId, sight.agentId, sight.personId],
     );
     return rows.map(rowOf);
   }

@@ -26,7 +26,7 @@ import {
   text,
   timestamp,
 } from '@writ/service';
-import { StopFeed } from '../stop/stop.feed.js';
+import { StopFeed } from '../stop/stop.background.js';
 import { type LockRow, StopView } from '../stop/stop.view.js';
 import { lockFacts } from './lock.facts.js';
 import { type LockCommand, lockDecider, refuse } from './lock.js';
@@ -95,7 +95,6 @@ export class LockRpc implements Calls<typeof LockServiceService> {
       at: call.at,
     } as const;
     const lock = await this.#change(call, command, lockId, targetId, '');
-    await this.feed.push();
     const { watching, confirmed } = await this.feed.confirmed(Number(lock.seq), CONFIRM_MS_MAX);
     return { lock, pointsWatching: watching, pointsConfirmed: confirmed };
   }

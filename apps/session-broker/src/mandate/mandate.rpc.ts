@@ -20,22 +20,20 @@ import {
   integer,
   optional,
   Pages,
-  RoleDirectory,
   required,
   text,
   timestamp,
 } from '@writ/service';
-import { PartyDirectory } from '../party/party.reactions.js';
+import { PartyDirectory } from '../party/party.store.js';
+import { Sights, sees, sightAccess } from '../sight.js';
 import { mandateFacts } from './mandate.facts.js';
 import { type MandateCommand, mandateDecider, refuse } from './mandate.js';
 import { type MandateRow, MandateView } from './mandate.view.js';
 
-const readers = ['role:admin', 'role:operator', 'role:sponsor', 'role:auditor', 'role:security'] as const;
-
 export const mandateAccess = {
   grantMandate: ['role:sponsor', 'role:operator', 'role:admin'],
-  getMandate: [...readers, 'agent'],
-  listMandates: readers,
+  getMandate: sightAccess,
+  listMandates: sightAccess,
   revokeMandate: ['role:sponsor', 'role:operator', 'role:security', 'role:admin'],
 } as const satisfies Access<typeof MandateServiceService>;
 
@@ -48,7 +46,7 @@ export class MandateRpc implements Calls<typeof MandateServiceService> {
     private readonly commands: CommandHandler,
     private readonly mandates: MandateView,
     private readonly parties: PartyDirectory,
-    private readonly roles: RoleDirectory,
+    private readonly sights: Sights,
     private readonly pages: Pages,
   ) {}
 
@@ -82,8 +80,9 @@ export class MandateRpc implements Calls<typeof MandateServiceService> {
   async getMandate({ mandateId }: GetMandateRequest, call: Call): Promise<MandateMessage> {
     check({ mandateId: id('mdt', mandateId) });
     const row = await this.mandates.find(mandateId);
-    const isOthers = call.caller.kind === 'agent' && row?.granted.agentId !== call.caller.id;
-    if (row === undefined || isOthers) throw refuse('MANDATE_UNKNOWN', `no mandate \`${mandateId}\``);
+    const sight = await this.sights.of(call);
+    if (row === undefined || !sees(sight, { ...row.granted, agentIds: [row.granted.agentId] }))
+      throw refuse('MANDATE_UNKNOWN', `no mandate \`${mandateId}\``);
     return mandateMessage(row);
   }
 
@@ -94,7 +93,7 @@ export class MandateRpc implements Calls<typeof MandateServiceService> {
       personId: optional(personId, id('psn', personId)),
     });
     const page = this.pages.open(request, { list: 'mandates', agentId, personId, caller: call.actor });
-    const rows = await this.mandates.list(page, { agent_id: agentId, person_id: personId });
+    const rows = await this.mandates.list(page, { agentId, personId }, await this.sights.of(call));
     const { rows: shown, nextPageToken } = page.cut(rows, (row) => row.granted.mandateId);
     return { mandates: shown.map(mandateMessage), nextPageToken };
   }
@@ -104,8 +103,7 @@ export class MandateRpc implements Calls<typeof MandateServiceService> {
     call: Call,
   ): Promise<MandateMessage> {
     check({ mandateId: id('mdt', mandateId), reason: text(reason, { max: 500 }) });
-    const roles = await this.roles.rolesOf(call.caller.id);
-    const mayRevokeAny = roles.has('security') || roles.has('admin');
+    const mayRevokeAny = await this.sights.holdsAny(call.caller.id, ['security', 'admin']);
     const command = {
       type: 'RevokeMandate',
       mandateId,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { MandateGranted, MandateRevoked } from '@writ/contracts/writ/session/v1/mandate_facts.js';
 import { Database, type StoredFact, type Tx, View } from '@writ/event-store';
 import type { Page } from '@writ/service';
-import { listRows } from '../listing.js';
+import type { Sight } from '../sight.js';
 
 export interface MandateRow {
   readonly granted: MandateGranted;
@@ -61,8 +61,15 @@ export class MandateView extends View {
     return rows[0] && mandateRow(rows[0]);
   }
 
-  async list(page: Page, where: Readonly<Record<string, string>>): Promise<MandateRow[]> {
-    const rows = await listRows<RawRow>(this.database, { table, key: 'mandate_id', where, page });
+  /** By ascending id, one more than the page holds; an empty id does not narrow. */
+  async list(page: Page, filter: Sight, sight: Sight): Promise<MandateRow[]> {
+    const { rows } = await this.database.query<RawRow>(
+      `select * from ${table}
+       where mandate_id > $1 and ($3 = '' or agent_id = $3) and ($4 = '' or person_id = $4)
+         and ($5 = '' or agent_id = $5) and ($6 = '' or person_id = $6)
+       order by mandate_id limit $2`,
+      [page.after ?? '', page.size + 1, filter.agentId, filter.personId, sight.agentId, sight.personId],
+    );
     return rows.map(mandateRow);
   }
 }

@@ -14,8 +14,9 @@ import { SessionEndCause } from '@writ/contracts/writ/session/v1/session_facts.j
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
 import type { Tx } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
-import { SessionEnding } from './session.end.js';
-import { type Affected, SessionView } from './session.view.js';
+import { PartyDirectory } from '../party/party.store.js';
+import { SessionEnding } from './session.background.js';
+import { type Affected, SessionsDue } from './session-due.store.js';
 
 interface Ends {
   readonly affected: Affected;
@@ -69,14 +70,19 @@ function lockedBy({ targetKind, targetId: id }: LockPlaced): Ends | undefined {
   }
 }
 
-/** What stops an agent, a person or their authority ends every session that depends on it, at any depth. */
+/**
+ * Keeps what is known of agents and people up to date, and lets what stops them or their authority end every session
+ * that depends on it, at any depth. Both in one transaction: a session is opened before it, and is then seen and ended
+ * here; or after it, and is then refused, because `OpenSession` looks at the parties again behind its append.
+ */
 @Injectable()
 export class SessionReactions extends Reactions {
   readonly group = 'session-broker.session';
   readonly sources = ['registry', 'session-broker'];
 
   constructor(
-    private readonly sessions: SessionView,
+    private readonly parties: PartyDirectory,
+    private readonly due: SessionsDue,
     private readonly ending: SessionEnding,
   ) {
     super();
@@ -84,7 +90,12 @@ export class SessionReactions extends Reactions {
 
   async handle(fact: ConsumedFact, tx: Tx, call: Call): Promise<void> {
     const ends = endings[fact.fullType]?.(fact.data);
+    const isOwn = fact.source === 'session-broker';
+    // Our own facts are in order with the sessions already; others are put in order by keeping appends waiting.
+    if (ends !== undefined && !isOwn) await tx.query('select session_broker.hold_head()');
+    if (!isOwn) await this.parties.record(fact, tx);
     if (ends === undefined) return;
-    await this.ending.end(await this.sessions.openUnder(ends.affected, tx), ends.cause, call, tx);
+    await this.due.note({ ...ends, ...(isOwn && { openedBefore: fact.pos }) }, call, tx);
+    tx.afterCommit(() => this.ending.wake());
   }
 }

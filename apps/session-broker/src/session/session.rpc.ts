@@ -14,7 +14,7 @@ import {
   SessionServiceService,
   SessionState,
 } from '@writ/contracts/writ/session/v1/session.js';
-import { SessionEndCause, type TokenIssued } from '@writ/contracts/writ/session/v1/session_facts.js';
+import { SessionEndCause } from '@writ/contracts/writ/session/v1/session_facts.js';
 import { CommandHandler, Database, type Tx } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
 import {
@@ -25,29 +25,32 @@ import {
   id,
   optional,
   Pages,
-  type Role,
-  RoleDirectory,
   required,
   text,
 } from '@writ/service';
 import { BrokerSettings } from '../broker-settings.js';
+import { Sights, sees, sightAccess } from '../sight.js';
 import { TokenSigner } from '../signing-key/signing-key.store.js';
-import { Assertions } from './assertion.store.js';
-import { SessionChain } from './session.chain.js';
+import { Assertions, type VerifiedAssertion } from './assertion.store.js';
 import { sessionFacts } from './session.facts.js';
-import { refuse, type SessionCommand, type SessionEvent, sessionDecider } from './session.js';
-import { SessionTokens } from './session.token.js';
+import {
+  refuse,
+  requireStanding,
+  type SessionCommand,
+  type SessionEvent,
+  sessionDecider,
+} from './session.js';
 import { type SessionRow, SessionView } from './session.view.js';
-
-const readers = ['role:admin', 'role:operator', 'role:auditor', 'role:security'] as const;
+import { SessionChain } from './session-chain.store.js';
+import { SessionTokens } from './session-token.store.js';
 
 export const sessionAccess = {
   openSession: ['agent'],
   issueToken: ['agent'],
   endSession: ['agent', 'role:sponsor', 'role:operator', 'role:security', 'role:admin'],
-  getSession: [...readers, 'role:sponsor', 'agent'],
-  listSessions: readers,
-  listSigningKeys: [...readers, 'role:sponsor', 'role:approver', 'agent', 'enforcement-point'],
+  getSession: sightAccess,
+  listSessions: sightAccess,
+  listSigningKeys: [...sightAccess, 'role:approver', 'enforcement-point'],
 } as const satisfies Access<typeof SessionServiceService>;
 
 const assertionRule = (assertion: string) =>
@@ -67,7 +70,7 @@ export class SessionRpc implements Calls<typeof SessionServiceService> {
     private readonly tokens: SessionTokens,
     private readonly signer: TokenSigner,
     private readonly settings: BrokerSettings,
-    private readonly roles: RoleDirectory,
+    private readonly sights: Sights,
     private readonly pages: Pages,
   ) {}
 
@@ -88,62 +91,40 @@ export class SessionRpc implements Calls<typeof SessionServiceService> {
       : this.chains.underDelegation(delegationId));
     const standing = await this.chains.standing(hops, call.at);
     const sessionId = call.newId('ses');
-    const command = {
+    const { row, ...answer } = await this.#withToken(verified, call, {
       type: 'OpenSession',
       sessionId,
-      agentId: call.caller.id,
       task,
       ...this.#issue(call),
       standing,
-    } as const;
-    const handled = await this.database.transaction(async (tx) => {
-      const done = await this.#handle(call, command, tx);
-      // A retry of the same request brings the same assertion; it gets the same session, to the same certificate's agent.
-      if (!done.replayed) await this.assertions.useUp(verified, tx);
-      return done;
     });
-    const id_ = handled.streamId.slice('session-'.length);
-    const { accessToken, tokenExpireTime } = handled.replayed
-      ? await this.#freshToken(id_, call)
-      : await this.#tokenOf(id_, handled.facts, call);
-    const row = await this.#row(id_);
-    return {
-      session: sessionMessage(row),
-      accessToken,
-      tokenExpireTime,
-      position: { source: 'session-broker', pos: BigInt(row.pos) },
-    };
+    return { session: sessionMessage(row), ...answer };
   }
 
   async issueToken({ assertion, sessionId }: IssueTokenRequest, call: Call): Promise<IssueTokenResponse> {
     check({ assertion: assertionRule(assertion), sessionId: id('ses', sessionId) });
     const verified = await this.assertions.verify(assertion, call);
-    await this.database.transaction((tx) => this.assertions.useUp(verified, tx));
-    const row = await this.#row(sessionId);
-    const standing = await this.chains.standing(await this.chains.ofSession(row.opened), call.at);
-    if (standing.lockId !== '')
-      throw refuse('LOCKED', `lock \`${standing.lockId}\` is in force on somebody in the chain`);
-    return {
-      ...(await this.#freshToken(sessionId, call)),
-      position: { source: 'session-broker', pos: BigInt(row.pos) },
-    };
+    const { opened } = await this.#row(sessionId);
+    const standing = await this.chains.standing(await this.chains.ofSession(opened), call.at, sessionId);
+    const command = { type: 'IssueToken', sessionId, ...this.#issue(call), standing } as const;
+    const { row: _, ...answer } = await this.#withToken(verified, call, command);
+    return answer;
   }
 
   async endSession({ sessionId }: EndSessionRequest, call: Call): Promise<SessionMessage> {
     check({ sessionId: id('ses', sessionId) });
-    await this.#mayEnd(await this.#row(sessionId), call);
-    await this.#handle(call, {
-      type: 'EndSession',
-      sessionId,
-      cause: SessionEndCause.SESSION_END_CAUSE_ENDED,
-    });
+    const row = await this.#row(sessionId);
+    await this.#mayEnd(row, call);
+    const cause = SessionEndCause.SESSION_END_CAUSE_ENDED;
+    await this.#handle(call, { type: 'EndSession', sessionId, cause }, row.opened.agentId);
     return sessionMessage(await this.#row(sessionId));
   }
 
   async getSession({ sessionId }: GetSessionRequest, call: Call): Promise<SessionMessage> {
     check({ sessionId: id('ses', sessionId) });
     const row = await this.#row(sessionId);
-    if (call.caller.kind === 'agent' && row.opened.agentId !== call.caller.id)
+    const { agentId, personId } = row.opened;
+    if (!sees(await this.sights.of(call), { agentIds: [agentId], personId }))
       throw refuse('SESSION_UNKNOWN', `no session \`${sessionId}\``);
     return sessionMessage(row);
   }
@@ -157,8 +138,9 @@ export class SessionRpc implements Calls<typeof SessionServiceService> {
     });
     const narrowed = wanted === SessionState.SESSION_STATE_OPEN ? 'open' : 'ended';
     const filter = { agentId, mandateId, state: wanted === 0 ? 'any' : narrowed } as const;
+    const sight = await this.sights.of(call);
     const page = this.pages.open(request, { list: 'sessions', filter, caller: call.actor });
-    const rows = await this.sessions.list(page.after, page.size + 1, filter);
+    const rows = await this.sessions.list(page.after, page.size + 1, filter, sight);
     const { rows: shown, nextPageToken } = page.cut(rows, (row) => row.opened.sessionId);
     return { sessions: shown.map(sessionMessage), nextPageToken };
   }
@@ -170,8 +152,8 @@ export class SessionRpc implements Calls<typeof SessionServiceService> {
 
   async #mayEnd({ opened }: SessionRow, { caller }: Call): Promise<void> {
     if (caller.id === opened.agentId || caller.id === opened.personId) return;
-    const roles = caller.kind === 'person' ? await this.roles.rolesOf(caller.id) : new Set<Role>();
-    if ((['operator', 'security', 'admin'] as const).some((role) => roles.has(role))) return;
+    const isPerson = caller.kind === 'person';
+    if (isPerson && (await this.sights.holdsAny(caller.id, ['operator', 'security', 'admin']))) return;
     throw refuse(
       'NOT_YOUR_SESSION',
       `\`${opened.sessionId}\` is ended by its agent, its person, an operator or security`,
@@ -180,6 +162,7 @@ export class SessionRpc implements Calls<typeof SessionServiceService> {
 
   #issue(call: Call) {
     return {
+      agentId: call.caller.id,
       tokenId: call.newId('tok'),
       keyId: this.tokens.keyId,
       certificateSha256: call.caller.certificateSha256,
@@ -187,44 +170,59 @@ export class SessionRpc implements Calls<typeof SessionServiceService> {
     };
   }
 
-  #handle(call: Call, command: SessionCommand, tx?: Tx) {
+  /** @param agentId of the session, whoever acts on it: all of its facts stay in order on the bus */
+  #handle(call: Call, command: SessionCommand, agentId: string, tx?: Tx) {
     const order = {
       decider: sessionDecider,
       facts: sessionFacts,
       streamId: `session-${command.sessionId}`,
       kind: 'session',
     };
-    return this.commands.handle(
-      { ...order, partKey: call.caller.kind === 'agent' ? call.caller.id : command.sessionId, command, call },
-      tx,
-    );
+    return this.commands.handle({ ...order, partKey: agentId, command, call }, tx);
   }
 
-  async #freshToken(sessionId: string, call: Call) {
-    const command = { type: 'IssueToken', sessionId, agentId: call.caller.id, ...this.#issue(call) } as const;
-    const { facts } = await this.#handle({ ...call, requestId: '' }, command);
-    return this.#tokenOf(sessionId, facts, call);
-  }
-
-  async #tokenOf(sessionId: string, facts: readonly SessionEvent[], call: Call) {
-    const issued = facts.find(
-      (fact): fact is { type: 'TokenIssued'; data: TokenIssued } => fact.type === 'TokenIssued',
-    )?.data;
-    const { opened } = await this.#row(sessionId);
-    const hops = await this.chains.ofSession(opened);
-    if (issued === undefined || hops === undefined)
-      throw new Error(`no token was issued for \`${sessionId}\``);
+  /**
+   * Carries out what issues a token, and makes the token. A retry of the same request brings the same assertion, which is
+   * used up already; it gets the token that is on record, unless the session has ended meanwhile.
+   */
+  async #withToken(
+    verified: VerifiedAssertion,
+    call: Call,
+    command: Exclude<SessionCommand, { type: 'EndSession' }>,
+  ) {
+    const done = await this.database.transaction(async (tx) => {
+      const { state, facts, replayed } = await this.#handle(call, command, call.caller.id, tx);
+      if (!replayed) await this.assertions.useUp(verified, tx);
+      const { opened } = state;
+      if (opened === undefined) throw new Error(`no session came of \`${command.sessionId}\``);
+      const row = await this.#row(opened.sessionId, tx);
+      if (row.endCause !== 0)
+        throw refuse('SESSION_ENDED', `session \`${opened.sessionId}\` has ended; open a new one`);
+      // Somebody may have been stopped since the command was prepared; throwing undoes it.
+      const standing = await this.chains.standingIn(tx, opened, call.at);
+      const hops = requireStanding(opened.agentId, standing, call.at);
+      return { row, hops, issued: issuedIn(facts) };
+    });
+    const { row, hops, issued } = done;
     return {
-      accessToken: await this.tokens.make(opened, hops, issued, call.at),
+      row,
+      accessToken: await this.tokens.make(row.opened, hops, issued, call.at),
       tokenExpireTime: issued.expireTime,
+      position: { source: 'session-broker', pos: BigInt(row.pos) },
     };
   }
 
-  async #row(sessionId: string): Promise<SessionRow> {
-    const row = await this.sessions.find(sessionId);
+  async #row(sessionId: string, tx?: Tx): Promise<SessionRow> {
+    const row = await this.sessions.find(sessionId, tx);
     if (row === undefined) throw refuse('SESSION_UNKNOWN', `no session \`${sessionId}\``);
     return row;
   }
+}
+
+function issuedIn(facts: readonly SessionEvent[]) {
+  const issued = facts.find((fact) => fact.type === 'TokenIssued');
+  if (issued === undefined) throw new Error('no token was issued');
+  return issued.data;
 }
 
 function sessionMessage({ opened, endCause, openedAt, etag }: SessionRow): SessionMessage {

@@ -63,10 +63,11 @@ const issued = (agentId: string, minutes: number): SessionEvent => ({
   type: 'TokenIssued',
   data: { ...ids, agentId, expireTime: inHours(minutes / 60) },
 });
-const issue = (when: Date, agentId = 'agt_invoice'): SessionCommand => ({
+const issue = (when: Date, agentId = 'agt_invoice', change: Partial<Standing> = {}): SessionCommand => ({
   type: 'IssueToken',
   ...ids,
   agentId,
+  standing: { ...standing, ...change },
   at: when,
 });
 const cause = SessionEndCause.SESSION_END_CAUSE_LOCKED;
@@ -153,6 +154,36 @@ describe('a session', () => {
     given(opened)
       .when(issue(inHours(4)))
       .thenRefused('SESSION_EXPIRED'));
+  it('gives a token of one second, the last', () =>
+    given(opened)
+      .when(issue(new Date(inHours(4).getTime() - 999)))
+      .then(issued('agt_invoice', 240)));
+  it('gives no token in the second in which it ends', () => {
+    const short = { ...session, expireTime: new Date(inHours(3).getTime() + 500) };
+    given({ type: 'SessionOpened', data: short })
+      .when(issue(new Date(inHours(3).getTime() + 100)))
+      .thenRefused('SESSION_EXPIRED');
+  });
+  it('is not opened in the second in which its authority ends', () => {
+    const ending = { ...mandate, granted: { ...mandate.granted, expireTime: new Date(at.getTime() + 900) } };
+    given()
+      .when(open({ hops: { mandate: ending, delegations: [] } }))
+      .thenRefused('SESSION_EXPIRED');
+  });
+  it.each([
+    [
+      'its mandate is revoked',
+      { hops: { mandate: { ...mandate, revoked: true }, delegations: [] } },
+      'AUTHORITY_ENDED',
+    ],
+    ['a lock is in force on it', { lockId: 'lck_1' }, 'LOCKED'],
+    ['its agent may not act', { inactiveAgentIds: ['agt_invoice'] }, 'AGENT_NOT_ACTIVE'],
+    ['its person has left', { personActive: false }, 'PERSON_NOT_ACTIVE'],
+  ])('gives no token once %s', (_, change, code) =>
+    given(opened)
+      .when(issue(at, 'agt_invoice', change))
+      .thenRefused(code),
+  );
   it('gives no token once it has ended', () =>
     given(opened, ended).when(issue(at)).thenRefused('SESSION_ENDED'));
   it('ends once', () => {

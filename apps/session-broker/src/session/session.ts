@@ -41,6 +41,7 @@ export type SessionCommand =
       tokenId: string;
       keyId: string;
       certificateSha256: string;
+      standing: Standing;
       at: Date;
     }
   | { type: 'EndSession'; sessionId: string; cause: SessionEndCause };
@@ -72,8 +73,11 @@ export function tokenExpiry(at: Date, sessionExpireTime: Date): Date {
   return new Date(Math.min(at.getTime() + TOKEN_MS_MAX, sessionExpireTime.getTime()));
 }
 
-function open(command: Extract<SessionCommand, { type: 'OpenSession' }>): readonly SessionEvent[] {
-  const { sessionId, agentId, task, certificateSha256, standing, at } = command;
+/**
+ * The hops under which an agent may work at `at`: all of them in force and held by it, nobody in them stopped.
+ * @throws Refusal otherwise
+ */
+export function requireStanding(agentId: string, standing: Standing, at: Date): Hops {
   const { hops, personActive, inactiveAgentIds, lockId } = standing;
   if (hops === undefined) throw refuse('AUTHORITY_UNKNOWN', 'no such mandate or delegation');
   if (agentsOf(hops).at(-1) !== agentId)
@@ -90,6 +94,12 @@ function open(command: Extract<SessionCommand, { type: 'OpenSession' }>): readon
       `agent \`${inactive}\` may not act: it is not attested, suspended, orphaned or retired`,
     );
   }
+  return hops;
+}
+
+function open(command: Extract<SessionCommand, { type: 'OpenSession' }>): readonly SessionEvent[] {
+  const { sessionId, agentId, task, certificateSha256, at } = command;
+  const hops = requireStanding(agentId, command.standing, at);
   const expireTime = new Date(Math.min(expiryOf(hops).getTime(), at.getTime() + SESSION_MS_MAX));
   const { mandateId, personId, purpose } = hops.mandate.granted;
   const delegationIds = hops.delegations.map(({ made }) => made.delegationId);
@@ -107,6 +117,15 @@ function open(command: Extract<SessionCommand, { type: 'OpenSession' }>): readon
   return [{ type: 'SessionOpened', data: opened }, token(command, expireTime)];
 }
 
+/**
+ * Tokens count in whole seconds: in the last one of its session a token would have ended when it begins.
+ * @throws Refusal SESSION_EXPIRED
+ */
+export function requireTokenLife(sessionId: string, expireTime: Date, at: Date): void {
+  if (Math.floor(expireTime.getTime() / 1000) > Math.floor(at.getTime() / 1000)) return;
+  throw refuse('SESSION_EXPIRED', `session \`${sessionId}\` has no second left; open a new one`);
+}
+
 function token(
   {
     tokenId,
@@ -115,10 +134,11 @@ function token(
     keyId,
     certificateSha256,
     at,
-  }: Omit<Extract<SessionCommand, { type: 'IssueToken' }>, 'type'>,
+  }: Omit<Extract<SessionCommand, { type: 'IssueToken' }>, 'type' | 'standing'>,
   sessionExpireTime: Date,
 ): SessionEvent {
   const expireTime = tokenExpiry(at, sessionExpireTime);
+  requireTokenLife(sessionId, expireTime, at);
   return { type: 'TokenIssued', data: { tokenId, sessionId, agentId, keyId, expireTime, certificateSha256 } };
 }
 
@@ -140,6 +160,7 @@ function decide(command: SessionCommand, session: Session): readonly SessionEven
       if (opened.expireTime === undefined || command.at >= opened.expireTime) {
         throw refuse('SESSION_EXPIRED', `session \`${sessionId}\` has expired; open a new one`);
       }
+      requireStanding(command.agentId, command.standing, command.at);
       return [token(command, opened.expireTime)];
     case 'EndSession':
       if (status === 'ended') return [];

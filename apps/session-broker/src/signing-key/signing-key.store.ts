@@ -1,10 +1,10 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CommandHandler } from '@writ/event-store';
 import type { Json } from '@writ/kernel';
 import { Background, OwnCalls, type RegisteredKey, registeredKey } from '@writ/service';
 import { BrokerSettings } from '../broker-settings.js';
+import { privateKeyIn } from './key-file.store.js';
 import { signingKeyFacts } from './signing-key.facts.js';
 import { signingKeyDecider } from './signing-key.js';
 
@@ -22,7 +22,7 @@ export class TokenSigner extends Background {
     private readonly calls: OwnCalls,
   ) {
     super();
-    this.#privateKey = createPrivateKey(keyIn(settings.signingKeyFile));
+    this.#privateKey = privateKeyIn(settings.signingKeyFile);
     this.publicKey = createPublicKey(this.#privateKey);
     this.registered = registeredKey(JSON.stringify(this.publicKey.export({ format: 'jwk' })));
     this.#header = encode({ alg: 'ES256', typ: 'at+jwt', kid: this.registered.keyId });
@@ -59,20 +59,4 @@ export class TokenSigner extends Background {
 
 function encode(value: Json): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
-}
-
-/** @throws Error when others may read the file */
-function keyIn(file: string): string {
-  if (!existsSync(file)) {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    try {
-      writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' });
-    } catch (cause) {
-      // Another replica on the same file was faster; its key is ours.
-      if (!existsSync(file)) throw new Error(`cannot write the signing key to \`${file}\``, { cause });
-    }
-  }
-  if ((statSync(file).mode & 0o077) !== 0)
-    throw new Error(`\`${file}\` can be read by others; it holds a private key: chmod 600`);
-  return readFileSync(file, 'utf8');
 }

@@ -1,14 +1,17 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { Injectable } from '@nestjs/common';
 import {
   type WatchRequest,
-  WatchResponse,
+  type WatchResponse,
   WatchServiceService,
 } from '@writ/contracts/writ/watch/v1/watch.js';
 import type { Call } from '@writ/kernel';
 import { type Access, type Calls, Telemetry } from '@writ/service';
-import { StopFeed } from './stop.feed.js';
-import { Watcher } from './watcher.js';
+import { refuseWatch, StopFeed } from './stop.background.js';
+import { Watcher } from './watcher.background.js';
+
+/** How long a stream may stay open without saying hello. */
+const HELLO_MS_MAX = 5_000;
 
 export const watchAccess = {
   watch: [
@@ -20,26 +23,11 @@ export const watchAccess = {
   ],
 } as const satisfies Access<typeof WatchServiceService>;
 
-/** Every watcher gets the same message object: its bytes are made once. */
-const encoded = new WeakMap<WatchResponse, Buffer>();
-
-const serialiseOnce = (message: WatchResponse): Buffer => {
-  const known = encoded.get(message);
-  if (known !== undefined) return known;
-  const bytes = Buffer.from(WatchResponse.encode(message).finish());
-  encoded.set(message, bytes);
-  return bytes;
-};
-
-const definition = {
-  watch: { ...WatchServiceService.watch, responseSerialize: serialiseOnce },
-} satisfies typeof WatchServiceService;
-
-type Stream = ServerDuplexStream<WatchRequest, WatchResponse>;
+type Stream = ServerDuplexStream<WatchRequest, WatchResponse | Buffer>;
 
 @Injectable()
 export class WatchRpc implements Calls<typeof WatchServiceService> {
-  static readonly service: typeof WatchServiceService = definition;
+  static readonly service = WatchServiceService;
   static readonly access = watchAccess;
 
   constructor(
@@ -47,40 +35,43 @@ export class WatchRpc implements Calls<typeof WatchServiceService> {
     private readonly telemetry: Telemetry,
   ) {}
 
-  watch(stream: Stream, call: Call): void {
-    let watcher: Watcher | undefined;
+  /** Ends with the stream; what the point is sent away with is thrown and leaves as every other refusal does. */
+  async watch(stream: Stream, call: Call): Promise<void> {
+    const watcher = watcherOf(stream);
+    const patience = setTimeout(
+      () => watcher.close(refuseWatch('WATCH_HELLO_EXPECTED', 'say hello right after the stream is open')),
+      HELLO_MS_MAX,
+    );
+    let greeted = false;
     stream.on('data', ({ up }: WatchRequest) => {
-      if (up?.$case === 'ack') watcher?.ack(Number(up.value.seq));
-      if (up?.$case !== 'hello' || watcher !== undefined) return;
+      if (up?.$case === 'ack') watcher.ack(Number(up.value.seq));
+      if (up?.$case !== 'hello' || greeted) return;
+      greeted = true;
+      clearTimeout(patience);
       // Who it is comes from its certificate; the name it gives itself is only shown.
-      watcher = new Watcher(call.actor, port(stream));
       const hello = { epoch: up.value.epoch, lastSeq: Number(up.value.lastSeq) };
       this.feed.add(watcher, hello).catch((cause: unknown) => {
-        this.telemetry.log.warn(
-          { err: cause, point: call.actor },
-          'an enforcement point could not be brought up to date',
-        );
-        stream.emit(
-          'error',
-          Object.assign(new Error('stop orders cannot be read'), { code: status.UNAVAILABLE }),
-        );
+        this.telemetry.log.warn({ err: cause, point: call.actor }, 'a point could not be brought up to date');
+        watcher.close(refuseWatch('WATCH_STATE_UNREADABLE', 'stop orders cannot be read; connect again'));
       });
     });
-    stream.on('end', () => watcher?.end());
-    stream.on('cancelled', () => watcher?.closed());
-    stream.on('error', () => watcher?.closed());
+    stream.on('end', () => {
+      watcher.close();
+      stream.end();
+    });
+    for (const gone of ['cancelled', 'error', 'close']) stream.on(gone, () => watcher.close());
+    try {
+      await watcher.over;
+    } finally {
+      clearTimeout(patience);
+    }
   }
 }
 
-function port(stream: Stream) {
-  return {
-    write: (message: WatchResponse) => stream.write(message),
-    once: (event: 'drain', listener: () => void) => stream.once(event, listener),
-    fail: () =>
-      stream.emit(
-        'error',
-        Object.assign(new Error('too slow; connect again'), { code: status.RESOURCE_EXHAUSTED }),
-      ),
-    end: () => stream.end(),
+function watcherOf(stream: Stream): Watcher {
+  const port = {
+    write: (bytes: Buffer) => stream.write(bytes),
+    onceDrained: (listener: () => void) => void stream.once('drain', listener),
   };
+  return new Watcher(port, () => refuseWatch('WATCH_TOO_SLOW', 'too slow for stop orders; connect again'));
 }

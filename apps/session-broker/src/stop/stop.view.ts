@@ -7,10 +7,17 @@ import { type WatchEntry, WatchTargetKind } from '@writ/contracts/writ/watch/v1/
 import { Database, type StoredFact, type Tx, View } from '@writ/event-store';
 
 const table = 'session_broker_view.stop';
-/** Sessions live eight hours at most; a day later nothing that an ended one could stop is left. */
-const SESSION_ENTRIES_KEPT = '1 day';
+const epochs = 'session_broker_view.stop_epoch';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Sessions live eight hours at most; a day later nothing is left that an order about them could stop. */
+const TOLD_MS = DAY_MS;
 /** Mandates live 90 days at most. */
-const REVOCATIONS_KEPT = '91 days';
+const REVOCATIONS_TOLD_MS = 91 * DAY_MS;
+
+/** Which database this is: a restore or a promotion changes the timeline, a copy has another system identifier. */
+const hereSql = `select system_identifier::text || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as cluster
+  from pg_control_system()`;
 
 interface RawRow {
   seq: string;
@@ -21,6 +28,15 @@ interface RawRow {
   reason: string;
   lock_id: string;
   lifted: boolean;
+}
+
+/** The orders as of one moment. */
+export interface StopReading {
+  readonly epoch: string;
+  /** Whether the database is another one than the epoch was made in. */
+  readonly moved: boolean;
+  readonly head: number;
+  readonly entries: readonly WatchEntry[];
 }
 
 export interface LockRow {
@@ -50,14 +66,17 @@ interface NewStop {
 @Injectable()
 export class StopView extends View {
   readonly name = 'stop';
-  readonly version = 1;
+  readonly version = 2;
   readonly tables = `create table if not exists ${table} (
     seq bigint primary key, kind int not null, target_id text not null, not_before timestamptz not null,
     expire_time timestamptz, reason text not null, lock_id text not null, lifted bool not null default false,
     lifted_later bool not null default false, version int not null);
     create index if not exists stop_lock on ${table} (lock_id) where lock_id <> '';
-    create table if not exists session_broker_view.stop_epoch (k bool primary key default true check (k), epoch uuid not null default gen_random_uuid());
-    insert into session_broker_view.stop_epoch default values on conflict do nothing`;
+    create index if not exists stop_target on ${table} (kind, target_id) where lock_id <> '' and not lifted_later;
+    create index if not exists stop_not_before on ${table} (not_before);
+    create table if not exists ${epochs} (
+      k bool primary key default true check (k), epoch uuid not null default gen_random_uuid(), cluster text not null);
+    insert into ${epochs} (cluster) ${hereSql} on conflict do nothing`;
 
   constructor(private readonly database: Database) {
     super();
@@ -98,18 +117,42 @@ export class StopView extends View {
     }
   }
 
-  async epoch(): Promise<string> {
-    const { rows } = await this.database.query<{ epoch: string }>(
-      'select epoch from session_broker_view.stop_epoch',
+  /** At most `limit` orders after `seq`, and where the sequence stands: one statement, hence one moment. */
+  async since(seq: number, limit: number): Promise<StopReading> {
+    const { rows } = await this.database.query<
+      Nullable<RawRow> & { epoch: string; moved: boolean; head: string }
+    >(
+      `select e.epoch, e.cluster <> here.cluster as moved, h.head, s.*
+       from ${epochs} e cross join (${hereSql}) here
+         cross join (select coalesce(max(seq), 0) as head from ${table}) h
+         left join (select * from ${table} where seq > $1 order by seq limit $2) s on true
+       order by s.seq`,
+      [seq, limit],
+      'stop.since',
     );
-    return rows[0]?.epoch ?? '';
+    const [first] = rows;
+    if (first === undefined) throw new Error('the stop orders have no epoch');
+    const { epoch, moved, head } = first;
+    return { epoch, moved, head: Number(head), entries: rows.filter(isEntry).map(entryOf) };
   }
 
-  /** A point has seen more than we have: we were restored. Whoever holds the old epoch must start over. */
-  async newEpoch(): Promise<void> {
-    await this.database.query('update session_broker_view.stop_epoch set epoch = gen_random_uuid()');
+  /**
+   * A database that was restored from a backup, or promoted from a standby that may have missed commits, can give old
+   * numbers to new orders: whoever holds the old epoch must start over. Replicas that notice it together do it once.
+   */
+  async adoptCluster(): Promise<void> {
+    await this.database.query(
+      `update ${epochs} e set epoch = gen_random_uuid(), cluster = here.cluster from (${hereSql}) here
+       where e.cluster <> here.cluster`,
+    );
   }
 
+  /** Orders that were told are gone. From now on the numbers of `epoch` do not count; nothing happens when it is past already. */
+  async renewEpoch(epoch: string): Promise<void> {
+    await this.database.query(`update ${epochs} set epoch = gen_random_uuid() where epoch = $1`, [epoch]);
+  }
+
+  /** The number of the last order that is committed. */
   async head(): Promise<number> {
     const { rows } = await this.database.query<{ seq: string | null }>(
       `select max(seq) as seq from ${table}`,
@@ -119,35 +162,47 @@ export class StopView extends View {
     return Number(rows[0]?.seq ?? 0);
   }
 
-  async after(seq: number, limit: number): Promise<WatchEntry[]> {
+  /** The orders after `seq`, up to and with `last`. */
+  async between(seq: number, last: number): Promise<WatchEntry[]> {
     const { rows } = await this.database.query<RawRow>(
-      `select * from ${table} where seq > $1 order by seq limit $2`,
-      [seq, limit],
-      'stop.after',
+      `select * from ${table} where seq > $1 and seq <= $2 order by seq`,
+      [seq, last],
+      'stop.between',
     );
     return rows.map(entryOf);
   }
 
-  /** Everything a point has to know as of `seq`, in order. */
-  async fullState(seq: number): Promise<WatchEntry[]> {
+  /** Everything up to `seq` that a point has to know at `at`, in order. */
+  async fullState(seq: number, at: Date): Promise<WatchEntry[]> {
     const { rows } = await this.database.query<RawRow>(
       `select * from ${table} where seq <= $1 and (
-         (kind = ${WatchTargetKind.WATCH_TARGET_KIND_SESSION} and lock_id = '' and not_before > now() - interval '${SESSION_ENTRIES_KEPT}')
-         or (kind in (${WatchTargetKind.WATCH_TARGET_KIND_MANDATE}, ${WatchTargetKind.WATCH_TARGET_KIND_DELEGATION}) and not_before > now() - interval '${REVOCATIONS_KEPT}')
-         or (lock_id <> '' and (not lifted_later or not_before > now() - interval '${SESSION_ENTRIES_KEPT}')))
+         not_before > $2
+         or (not_before > $3 and kind = any($4))
+         or (lock_id <> '' and not lifted_later and (expire_time is null or expire_time > $2)))
        order by seq`,
-      [seq],
+      [
+        seq,
+        new Date(at.getTime() - TOLD_MS),
+        new Date(at.getTime() - REVOCATIONS_TOLD_MS),
+        [WatchTargetKind.WATCH_TARGET_KIND_MANDATE, WatchTargetKind.WATCH_TARGET_KIND_DELEGATION],
+      ],
+      'stop.full',
     );
     return rows.map(entryOf);
   }
 
   /** The lock in force on any of these targets; undefined when there is none. */
-  async lockOn(targets: readonly { kind: number; id: string }[], at: Date): Promise<string | undefined> {
-    const { rows } = await this.database.query<{ lock_id: string }>(
+  async lockOn(
+    targets: readonly { kind: number; id: string }[],
+    at: Date,
+    on: Pick<Tx, 'query'> = this.database,
+  ): Promise<string | undefined> {
+    const { rows } = await on.query<{ lock_id: string }>(
       `select lock_id from ${table} s
-       where lock_id <> '' and not lifted and not lifted_later and (expire_time is null or expire_time > $3)
+       where lock_id <> '' and not lifted_later and (expire_time is null or expire_time > $3)
          and (kind, target_id) in (select * from unnest($1::int[], $2::text[])) limit 1`,
       [targets.map(({ kind }) => kind), targets.map(({ id }) => id), at],
+      'stop.lock-on',
     );
     return rows[0]?.lock_id;
   }
@@ -201,6 +256,13 @@ export class StopView extends View {
       [lockId, reason, fact.version],
     );
   }
+}
+
+type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
+
+/** Whether an outer join found an order. */
+function isEntry<Row extends Nullable<RawRow>>(row: Row): row is Row & RawRow {
+  return row.seq !== null;
 }
 
 function entryOf(row: RawRow): WatchEntry {

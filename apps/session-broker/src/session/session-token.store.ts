@@ -7,6 +7,7 @@ import { BrokerSettings } from '../broker-settings.js';
 import { TokenSigner } from '../signing-key/signing-key.store.js';
 import { StopView } from '../stop/stop.view.js';
 import { agentsOf, grantOf, type Hops } from './chain.js';
+import { requireTokenLife } from './session.js';
 
 /** Makes access tokens (RFC 9068) and reads those that agents bring back. */
 @Injectable()
@@ -29,15 +30,20 @@ export class SessionTokens {
     return this.signer.registered.keyId;
   }
 
-  /** The token of an issue that is on record. */
+  /**
+   * The token of an issue that is on record.
+   * @throws Refusal SESSION_EXPIRED when it is over before it begins
+   */
   async make(opened: SessionOpened, hops: Hops, issued: TokenIssued, at: Date): Promise<string> {
+    const expireTime = issued.expireTime ?? new Date(0);
+    requireTokenLife(opened.sessionId, expireTime, at);
     const claims: AccessTokenClaims = {
       iss: this.settings.tokenIssuer,
       sub: opened.personId,
       aud: [this.settings.tokenAudience],
       client_id: opened.agentId,
       iat: Math.floor(at.getTime() / 1000),
-      exp: Math.floor((issued.expireTime?.getTime() ?? 0) / 1000),
+      exp: Math.floor(expireTime.getTime() / 1000),
       jti: issued.tokenId,
       sid: opened.sessionId,
       mandate_id: opened.mandateId,
