@@ -30,7 +30,7 @@ module.exports = {
     {
       name: 'apps-do-not-meet',
       severity: error,
-      from: { path: '^apps/([^/]+)/', pathNot: ['^apps/writd/', '[.]spec[.]ts$'] },
+      from: { path: '^apps/([^/]+)/', pathNot: ['^apps/writd/', '[.]spec[.]ts$', '/test/'] },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {

@@ -59,6 +59,11 @@ export class DataFolder {
     return path;
   }
 
+  /** Where the vault's key-encryption keys are. */
+  get keyFile(): string {
+    return join(this.folder('secrets'), 'key-encryption-keys');
+  }
+
   /** A random secret in a file of its own, 0600, made at the first call. Answers the file. */
   secretFile(name: string, make: () => string = () => randomBytes(24).toString('hex')): string {
     const path = join(this.folder('secrets'), name);

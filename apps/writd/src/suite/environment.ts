@@ -14,11 +14,6 @@ export interface EngineOrder {
   readonly environments: Readonly<Record<string, Environment>>;
 }
 
-/** Where the vault's key-encryption keys are. */
-export function keyFileIn(folder: DataFolder): string {
-  return `${folder.folder('secrets')}/key-encryption-keys`;
-}
-
 /**
  * The settings of each service, as the environment of its process. In one process the same values are read from here,
  * so that there is one way to configure a service.
@@ -64,7 +59,7 @@ export function ownEnvironment(service: SuiteService, ports: Ports, folder: Data
         ...tokens,
         ...sessionBroker,
         WRIT_POLICY_ENGINE_ADDRESS: `127.0.0.1:${ports.services['policy-engine']}`,
-        WRIT_KEY_FILE: keyFileIn(folder),
+        WRIT_KEY_FILE: folder.keyFile,
       };
     case 'audit':
       return { WRIT_SIEM_FILE_DIR: folder.folder('siem') };

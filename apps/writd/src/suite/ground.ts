@@ -17,7 +17,6 @@ import {
 } from '@writ/service';
 import { createKeyFile } from '@writ/vault/secret/file-kek.provider.js';
 import type { DataFolder } from './data-folder.js';
-import { keyFileIn } from './environment.js';
 import type { Ports } from './ports.js';
 import type { Stops } from './stops.js';
 import type { Progress } from './suite.js';
@@ -64,8 +63,7 @@ export async function layGround(settings: GroundSettings): Promise<Ground> {
   progress(`PostgreSQL on 127.0.0.1:${ports.postgres}, data in ${postgresFolder(folder)}`);
   await postgres.createDatabase(DATABASE);
   const trust = await trustDomainIn(folder);
-  const keyFile = keyFileIn(folder);
-  if (!existsSync(keyFile)) await createKeyFile(keyFile, randomBytes);
+  if (!existsSync(folder.keyFile)) await createKeyFile(folder.keyFile, randomBytes);
   const databaseUrlFiles = new Map<string, string>();
   const identityDirs = new Map<string, string>();
   for (const definition of definitions) {
