@@ -160,7 +160,7 @@ it('is the table that a reviewer has read', () => {
 /** Who got past the access table of each call, as observed: people by role, then machines. */
 function goldenText(): string {
   const shown = callers.filter(({ name }) => rows.some(({ method }) => isLetIn(answerOf(method.path, name))));
-  const width = Math.max(...rows.map(({ method }) => method.name.length)) + 2;
+  const width = Math.max(...rows.map(({ method }) => method.name.length)) + 4;
   const head = [
     'Who may call what, as tried on the running services by tests/access.spec.ts.',
     '`x` may call; `.` is refused with CALLER_NOT_ALLOWED. Written anew by UPDATE_GOLDEN=1; read every change.',

@@ -48,5 +48,7 @@ function bodiesOf(node: unknown): Node[] {
     type === 'ClassMethod' || type === 'PrivateMethod' ? (members.function as Node) : (node as Node);
   const body = isFunction ? (own.body as Node | undefined) : undefined;
   const within = Object.values(members).flatMap(bodiesOf);
-  return body?.type === 'FunctionBody' || body?.type === 'BlockStatement' ? [body, ...within.filter((inner) => inner !== body)] : within;
+  return body?.type === 'FunctionBody' || body?.type === 'BlockStatement'
+    ? [body, ...within.filter((inner) => inner !== body)]
+    : within;
 }

@@ -108,6 +108,7 @@ describe('the import law', () => {
     plant(path, text);
     if (rule === 'no-circles')
       plant('libs/kernel/src/planted-too.ts', `import { y } from './planted.js';\nexport const x = y;\n`);
-    expect(broken(path)).toContain(`${path} ${rule}`);
+    // Which file of a circle is told depends on where the walk along it began.
+    expect(broken(path).map((line) => line.replace('planted-too', 'planted'))).toContain(`${path} ${rule}`);
   });
 });

@@ -1,4 +1,4 @@
-import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
+import { type CallOptions, type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
 import {
   clientCredentials,
   type Identity,
@@ -43,18 +43,27 @@ export class RawClient {
         this.#client.makeUnaryRequest(path, asIs, asIs, bytes, metadata, options, settle);
         return;
       }
-      const stream = requestStream
-        ? this.#client.makeBidiStreamRequest(path, asIs, asIs, metadata, options)
-        : this.#client.makeServerStreamRequest(path, asIs, asIs, bytes, metadata, options);
+      const { stream, send } = this.#open(path, requestStream, bytes, options);
       stream.once('error', settle);
+      stream.once('end', () => settle(null, Buffer.alloc(0)));
       stream.once('data', (answer: Buffer) => {
         // What the cancelling itself ends with is no news.
         stream.on('error', () => undefined);
         settle(null, answer);
         stream.cancel();
       });
-      if ('write' in stream) stream.write(bytes);
+      send();
     });
+  }
+
+  #open(path: string, isUpload: boolean, bytes: Buffer, options: CallOptions) {
+    const metadata = new Metadata();
+    if (isUpload) {
+      const stream = this.#client.makeBidiStreamRequest(path, asIs, asIs, metadata, options);
+      return { stream, send: () => void stream.write(bytes) };
+    }
+    const stream = this.#client.makeServerStreamRequest(path, asIs, asIs, bytes, metadata, options);
+    return { stream, send: () => undefined };
   }
 
   close(): void {

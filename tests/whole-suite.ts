@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AuditSettings } from '@writ/audit/audit.module.js';
@@ -13,7 +13,6 @@ import {
   type IdentityMaterial,
   newMaterial,
   type RunningService,
-  registeredKey,
   Secret,
   type SuiteRecord,
 } from '@writ/service';
@@ -25,19 +24,18 @@ import { type Clients, clientsOf } from '@writ/writd/suite/clients.js';
 import { definitions } from '@writ/writd/suite/definitions.js';
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '@writ/writd/suite/environment.js';
 import { type SuiteService, suiteServices } from '@writ/writd/suite/suite.js';
-import { type Keys, newKeys } from '@writ/writd/walk/cast.js';
+import { type Keys, type Member, newKeys } from '@writ/writd/walk/cast.js';
 import pg from 'pg';
 
 export const WORLD_DOMAIN = 'writ.test';
 const CERTIFICATE_SECONDS = 3_600;
-const ARRIVAL_MS_MAX = 15_000;
+const ARRIVAL_MS_MAX = 30_000;
+/** For calls that only prepare a test: how fast they are on a busy machine is no question here. */
+export const patient = { deadlineMs: 20_000 } as const;
 
-/** Somebody who calls: with a certificate, registered keys where there are any, and clients of every service. */
-export interface Party {
-  readonly id: string;
-  readonly identity: Identity;
+/** Somebody who calls: with a certificate, a signing key, and clients of every service. */
+export interface Party extends Member {
   readonly keys: Keys;
-  readonly clients: Clients;
 }
 
 /** All six services on one PostgreSQL, each with its own role, schema, certificate and port, as they run for a customer. */
@@ -103,14 +101,15 @@ export class WholeSuite {
     const identity = await this.world.identity({ kind, id });
     const clients = clientsOf(this.record, identity);
     this.#clients.push(clients);
-    return { id, identity, keys, clients } satisfies Party;
+    const signingKey = createPrivateKey(keys.signingKeyPem);
+    return { name: id, id, identity, keys, signingKey, keyId: keys.keyId, clients } satisfies Party;
   }
 
   /** Registers a person with a signing key. Whether every service knows them is for `until` to say. */
   async person(roles: Role[], by: Party = this.admin): Promise<Party> {
     const keys = newKeys();
     const request = { displayName: 'somebody', roles, jwk: keys.jwk, requestId: '' };
-    const { personId } = await by.clients.people.registerPerson(request);
+    const { personId } = await by.clients.people.registerPerson(request, patient);
     return this.party('person', personId, keys);
   }
 
@@ -205,10 +204,4 @@ export class WholeSuite {
         throw new Error(`no settings for \`${service satisfies never}\``);
     }
   }
-}
-
-/** A key that nobody has registered, in the form in which keys are registered. */
-export function strangeKey(): { jwk: string; keyId: string } {
-  const { jwk } = newKeys();
-  return registeredKey(jwk);
 }

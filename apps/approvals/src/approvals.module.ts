@@ -6,9 +6,10 @@ import { ApprovalRpc } from './approval/approval.rpc.js';
 import { ApprovalView } from './approval/approval.view.js';
 import { ApprovalSignature } from './approval/approval-signature.flow.js';
 import { DecisionApprovals } from './approval/decision-approval.store.js';
+import { EndedSessions } from './approval/ended-session.store.js';
 import { ApproverReactions } from './approver/approver.reactions.js';
 
-@Module({ providers: [ApprovalSignature, DecisionApprovals] })
+@Module({ providers: [ApprovalSignature, DecisionApprovals, EndedSessions] })
 export class ApprovalsModule {}
 
 /** Requests that people decide, and their signed votes. */

@@ -64,12 +64,12 @@ describe('the authority object as a protobuf message', () => {
     [
       'an attribute without a value',
       { ...bare, attributes: [{ name: 'a', value: undefined }] },
-      'action.attributes.a',
+      'action.attributes[0]',
     ],
     [
       'an integer beyond 2^53',
       { ...bare, attributes: [{ name: 'a', value: { $case: 'intValue', value: 2n ** 53n + 1n } }] },
-      'action.attributes.a',
+      'action.attributes[0]',
     ],
     [
       'an attribute named twice',

@@ -70,7 +70,7 @@ export function detailsFromMessages(
           : undefined,
     }),
   );
-  return parseDetails(json, field);
+  return inContractTerms(() => parseDetails(json, field));
 }
 
 export function detailToMessage(detail: AuthorizationDetail): DetailMessage {
@@ -99,7 +99,7 @@ export function limitsFromMessage(message: LimitsMessage | undefined, field = 'l
     amountEach: moneyFields(amountEach),
     callsTotal: callsTotal === 0n ? undefined : Number(callsTotal),
   };
-  return parseLimits(json, field);
+  return inContractTerms(() => parseLimits(json, field));
 }
 
 export function limitsToMessage({ amountTotal, amountEach, callsTotal }: Limits): LimitsMessage {
@@ -114,7 +114,7 @@ export function limitsToMessage({ amountTotal, amountEach, callsTotal }: Limits)
 export function actionFromMessage(message: ActionMessage | undefined, field = 'action'): Action {
   const attributes = new Map<string, unknown>();
   for (const { name, value } of message?.attributes ?? []) {
-    if (attributes.has(name)) throw repeated(`${field}.attributes`, name.slice(0, 64));
+    if (attributes.has(name)) throw repeated(`${field}.attributes`);
     attributes.set(name, value?.$case === 'intValue' ? Number(value.value) : value?.value);
   }
   const json = message && {
@@ -126,7 +126,10 @@ export function actionFromMessage(message: ActionMessage | undefined, field = 'a
     amount: moneyFields(message.amount),
     attributes: Object.fromEntries(attributes),
   };
-  return parseAction(json, field);
+  return inContractTerms(
+    () => parseAction(json, field),
+    message?.attributes.map(({ name }) => name),
+  );
 }
 
 export function actionToMessage(action: Action): ActionMessage {
@@ -157,6 +160,34 @@ function attributeToMessage(value: AttributeValue): AttributeMessage['value'] {
     : { $case: 'boolValue', value };
 }
 
+/**
+ * What a refusal names by our words, by the contract's: `limits.amount_total.currency_code`. An attribute is named by its
+ * place, for its name is the caller's own text.
+ */
+function inContractTerms<T>(read: () => T, attributeNames: readonly string[] = []): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.fields.length === 0) throw error;
+    const fields = error.fields.map(({ field, description }) => ({
+      field: contractPath(field, attributeNames),
+      description,
+    }));
+    const [what] = error.message.split(':');
+    const [first] = fields;
+    throw new Refusal(error.code, error.kind, `${what}: \`${first?.field}\` ${first?.description}`, fields);
+  }
+}
+
+function contractPath(field: string, attributeNames: readonly string[]): string {
+  const [list = '', ...name] = field.split('.attributes.');
+  const index = attributeNames.findIndex((known) => known.startsWith(name.join('.attributes.')));
+  const path = name.length === 0 ? field : `${list}.attributes[${index}]`;
+  return path
+    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    .replace(/\.currency$/, '.currency_code');
+}
+
 function moneyFields(message: MoneyMessage | undefined): { currency: string; value: string } | undefined {
   return message && { currency: message.currencyCode, value: message.value };
 }
@@ -165,12 +196,9 @@ function unlessEmpty<T extends string | readonly unknown[]>(value: T): T | undef
   return value.length === 0 ? undefined : value;
 }
 
-function repeated(field: string, name: string): Refusal<'ACTION_INVALID'> {
-  const fields = [{ field, description: `names \`${name}\` twice` }];
-  return new Refusal(
-    'ACTION_INVALID',
-    'invalid',
-    `action is not valid: \`${field}\` names \`${name}\` twice`,
-    fields,
-  );
+function repeated(field: string): Refusal<'ACTION_INVALID'> {
+  const description = 'must name each attribute once';
+  return new Refusal('ACTION_INVALID', 'invalid', `action is not valid: \`${field}\` ${description}`, [
+    { field, description },
+  ]);
 }

@@ -24,8 +24,8 @@ export interface Rpc {
   readonly path: string;
   readonly who: readonly Who[];
   readonly streaming: boolean;
-  /** Encodes a request again, for its hash. */
-  encode(request: object): Uint8Array;
+  /** Throws for bytes that are no request of this call. */
+  decode(bytes: Buffer): object;
 }
 
 /** One call on its way through the pipeline: steps fill in what they find out. */
@@ -33,10 +33,12 @@ export interface Exchange {
   readonly rpc: Rpc;
   readonly parts: PipelineParts;
   readonly surface: Surface;
-  /** The one request message; undefined for calls whose requests are a stream. */
-  readonly request: object | undefined;
+  /** The one request as it came; undefined for calls whose requests are a stream. */
+  readonly raw: Buffer | undefined;
   readonly callId: string;
   readonly at: Date;
+  /** What `raw` says; undefined for calls whose requests are a stream. */
+  request?: object;
   trace?: TracedSpan;
   caller?: Caller;
   deadlineMs: number;

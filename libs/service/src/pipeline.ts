@@ -25,6 +25,7 @@ export const pipeline: readonly Step[] = [
   identified, // who, by the peer's certificate
   timed, //      how long, by the client's deadline within our bounds
   allowed, //    may they, by the access table; no row lets nobody in
+  decoded, //    what they ask; nobody else's bytes are looked at
   called, //     the `Call` that rules and facts see
   wellFormed, // what every request has in common
 ];
@@ -137,8 +138,25 @@ async function allowed(exchange: Exchange, next: () => Promise<unknown>): Promis
   return next();
 }
 
+async function decoded(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+  const { rpc, raw } = exchange;
+  if (raw !== undefined) {
+    try {
+      exchange.request = rpc.decode(raw);
+    } catch {
+      // What exactly is wrong with the bytes would only help somebody who is probing.
+      throw new Refusal(
+        'INVALID_ARGUMENT',
+        'invalid',
+        `the bytes are no request of \`${rpc.path.slice(1)}\``,
+      );
+    }
+  }
+  return next();
+}
+
 async function called(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
-  const { rpc, surface, parts, request } = exchange;
+  const { rpc, surface, parts, request, raw } = exchange;
   const caller = present(exchange.caller);
   const key = textField(request, 'requestId');
   exchange.call = newCall({
@@ -148,7 +166,7 @@ async function called(exchange: Exchange, next: () => Promise<unknown>): Promise
     caller,
     metadata: surface.metadata,
     requestId: key,
-    requestHash: key === '' ? '' : requestHash(rpc.path, rpc.encode({ ...request, requestId: '' })),
+    requestHash: key === '' || raw === undefined ? '' : requestHash(rpc.path, raw),
     trace: present(exchange.trace),
     deadlineMs: exchange.deadlineMs,
   });
@@ -161,7 +179,7 @@ async function wellFormed(exchange: Exchange, next: () => Promise<unknown>): Pro
   return next();
 }
 
-/** Method and request without its key: the same key with another hash is a reuse, not a retry. */
+/** Method and request as it came: the same key with another hash is a reuse, not a retry. */
 function requestHash(path: string, bytes: Uint8Array): string {
   return sha256Base64Url(Buffer.concat([Buffer.from(`${path}\n`), bytes]));
 }

@@ -16,7 +16,7 @@ import type { OpenStreams } from './open-streams.js';
 import { pipeline, present, through } from './pipeline.js';
 
 type AnyHandler = (request: unknown, call: Call) => unknown;
-type AnyStream = ServerWritableStream<object, unknown> | ServerDuplexStream<object, unknown>;
+type AnyStream = ServerWritableStream<Buffer, unknown> | ServerDuplexStream<object, unknown>;
 
 /** Puts every call of an edge on the server, behind the pipeline. Throws when the edge lacks one. */
 export function register(
@@ -36,12 +36,14 @@ export function register(
       path: method.path,
       who,
       streaming: method.requestStream || method.responseStream,
-      encode: (request) => method.requestSerialize(request),
+      decode: (bytes) => method.requestDeserialize(bytes) as object,
     };
     // Answers are encoded inside the pipeline, so that one that cannot be encoded is an internal error like any other.
     const encode = (answer: unknown): Buffer =>
       Buffer.isBuffer(answer) ? answer : method.responseSerialize(answer);
-    definition[name] = { ...method, responseSerialize: encode };
+    // Single requests are decoded inside the pipeline too: grpc-js would answer for bytes of its own, before anybody is known.
+    const requestDeserialize = method.requestStream ? method.requestDeserialize : (bytes: Buffer) => bytes;
+    definition[name] = { ...method, requestDeserialize, responseSerialize: encode };
     handlers[name] = grpcHandler({ method, rpc, handler, encode, parts, streams });
   }
   server.addService(definition, handlers);
@@ -62,11 +64,11 @@ function grpcHandler(o: Registered): UntypedHandleCall {
   return unaryHandler(o);
 }
 
-function unaryHandler({ rpc, handler, encode, parts }: Registered): handleUnaryCall<object, Buffer> {
+function unaryHandler({ rpc, handler, encode, parts }: Registered): handleUnaryCall<Buffer, Buffer> {
   return (surface, respond) => {
     const exchange = opened(rpc, parts, surface, surface.request);
     through(pipeline, exchange, async () =>
-      encode(await handler(surface.request, present(exchange.call))),
+      encode(await handler(exchange.request, present(exchange.call))),
     ).then(
       (answer) => respond(null, answer as Buffer, trailer(exchange.callId)),
       (wire: WireError) => respond(wire),
@@ -96,13 +98,15 @@ function streamHandler({
   streams,
 }: Registered): handleBidiStreamingCall<object, unknown> {
   return (stream: AnyStream) => {
-    const request = 'request' in stream ? stream.request : undefined;
-    const exchange = opened(rpc, parts, stream, request);
+    const raw = 'request' in stream ? stream.request : undefined;
+    const exchange = opened(rpc, parts, stream, raw);
     through(pipeline, exchange, async () => {
       const close = streams.add(stream, rpc.path, exchange.callId);
       parts.telemetry.streamOpened(rpc.path);
       try {
         const end = untilEnd(stream);
+        // A server stream finds its request where grpc-js put the bytes.
+        if ('request' in stream) Object.assign(stream, { request: exchange.request });
         await handler(stream, present(exchange.call));
         await end;
       } finally {
@@ -130,12 +134,12 @@ function isWire(error: unknown): error is WireError {
   return typeof error === 'object' && error !== null && 'reason' in error && 'metadata' in error;
 }
 
-function opened(rpc: Rpc, parts: PipelineParts, surface: Surface, request: object | undefined): Exchange {
+function opened(rpc: Rpc, parts: PipelineParts, surface: Surface, raw: Buffer | undefined): Exchange {
   return {
     rpc,
     parts,
     surface,
-    request,
+    raw,
     callId: parts.clock.newEventId(),
     at: parts.clock.now(),
     deadlineMs: 0,

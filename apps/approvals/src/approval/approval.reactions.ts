@@ -11,11 +11,16 @@ import { approvalFacts } from './approval.facts.js';
 import { type ApprovalCommand, approvalDecider } from './approval.js';
 import { ApprovalView } from './approval.view.js';
 import { DecisionApprovals } from './decision-approval.store.js';
+import { EndedSessions } from './ended-session.store.js';
 
 const causeOfEnd: Readonly<Partial<Record<SessionEndCause, WithdrawCause>>> = {
   [SessionEndCause.SESSION_END_CAUSE_LOCKED]: WithdrawCause.WITHDRAW_CAUSE_LOCKED,
   [SessionEndCause.SESSION_END_CAUSE_AGENT_STOPPED]: WithdrawCause.WITHDRAW_CAUSE_AGENT_STOPPED,
 };
+
+function withdrawCauseOf(cause: SessionEndCause): WithdrawCause {
+  return causeOfEnd[cause] ?? WithdrawCause.WITHDRAW_CAUSE_SESSION_ENDED;
+}
 
 /** Decisions that need people become requests; what stops an agent withdraws what it asked for. */
 @Injectable()
@@ -25,6 +30,7 @@ export class ApprovalReactions extends Reactions {
 
   constructor(
     private readonly links: DecisionApprovals,
+    private readonly ended: EndedSessions,
     private readonly commands: CommandHandler,
     private readonly approvals: ApprovalView,
   ) {
@@ -42,8 +48,9 @@ export class ApprovalReactions extends Reactions {
       }
       case 'writ.session.v1.SessionEnded': {
         const { sessionId, cause } = SessionEnded.decode(fact.data);
+        await this.ended.put(tx, sessionId, withdrawCauseOf(cause), fact.at);
         const ids = await this.approvals.open('session_id', sessionId, tx);
-        return this.#withdraw(ids, causeOfEnd[cause] ?? WithdrawCause.WITHDRAW_CAUSE_SESSION_ENDED, tx, call);
+        return this.#withdraw(ids, withdrawCauseOf(cause), tx, call);
       }
       case 'writ.session.v1.LockPlaced': {
         const ids = await this.#lockedBy(LockPlaced.decode(fact.data), tx);
@@ -66,6 +73,9 @@ export class ApprovalReactions extends Reactions {
     // Asking again for what is still open leads to the same approval, not to a second one.
     await this.links.put(tx, decisionId, id);
     if (open === undefined) await this.#request(id, decision, tx, call);
+    // Facts of two services come in no common order: the session may have ended before its decision arrives here.
+    const cause = await this.ended.causeOf(tx, decision.sessionId);
+    if (cause !== undefined) await this.#withdraw([id], cause, tx, call);
   }
 
   async #request(approvalId: string, decision: DecisionMade, tx: Tx, call: Call): Promise<void> {

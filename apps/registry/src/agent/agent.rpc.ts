@@ -132,6 +132,7 @@ export class AgentRpc implements Calls<typeof AgentServiceService> {
   async listAgents(request: ListAgentsRequest, call: Call): Promise<ListAgentsResponse> {
     const { owner, sponsorId, blueprintId, environment, state } = request;
     check({
+      owner: optional(owner, text(owner, { max: 200 })),
       sponsorId: optional(sponsorId, id('psn', sponsorId)),
       blueprintId: optional(blueprintId, id('bpr', blueprintId)),
       environment: environment === 0 ? undefined : enumValue(Environment, environment),
