@@ -141,21 +141,21 @@ describe('an action', () => {
     ['with a sign in its amount', payment('-1'), 'action.amount.value'],
     ['with an exponent in its amount', payment('1e3'), 'action.amount.value'],
     ['with an amount beyond all reckoning', payment('1'.repeat(40)), 'action.amount.value'],
-    ['with a currency that is none', payment('1', 'euro'), 'action.amount.currency'],
+    ['with a currency that is none', payment('1', 'euro'), 'action.amount.currency_code'],
     [
       'with an integer beyond 2^53',
       { ...payment('1'), attributes: [attribute('count', 2n ** 53n)] },
-      'action.attributes.count',
+      'action.attributes[0]',
     ],
     [
       'with the largest integer there is',
       { ...payment('1'), attributes: [attribute('count', 2n ** 63n - 1n)] },
-      'action.attributes.count',
+      'action.attributes[0]',
     ],
     [
       'with an attribute without a value',
       { ...payment('1'), attributes: [{ name: 'count', value: undefined }] },
-      'action.attributes.count',
+      'action.attributes[0]',
     ],
     [
       'with an attribute named twice',

@@ -26,6 +26,7 @@ export interface Rpc {
   readonly streaming: boolean;
   /** Throws for bytes that are no request of this call. */
   decode(bytes: Buffer): object;
+  encode(request: object): Uint8Array;
 }
 
 /** One call on its way through the pipeline: steps fill in what they find out. */

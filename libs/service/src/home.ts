@@ -86,7 +86,10 @@ export class Home {
     );
     const keyFile = join(folder, 'signing.key');
     const signingKey = existsSync(keyFile) ? createPrivateKey(await readFile(keyFile, 'utf8')) : undefined;
-    return { name, principalId, identity: await loadIdentity(folder), signingKey, keyId: keyId ?? '' };
+    const identity = await loadIdentity(folder);
+    // Whoever opens a profile works for minutes; nobody would be there to hear of a renewal that fails.
+    identity.stop();
+    return { name, principalId, identity, signingKey, keyId: keyId ?? '' };
   }
 
   async profiles(): Promise<readonly string[]> {

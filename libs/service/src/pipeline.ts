@@ -4,7 +4,7 @@ import { Refusal } from '@writ/kernel';
 import { newCall, textOf } from './call.js';
 import { machineMs, sha256Base64Url } from './clock.js';
 import { DeadlineExceeded, toWire, type WireError } from './errors.js';
-import type { Exchange, PipelineParts, Step } from './exchange.js';
+import type { Exchange, PipelineParts, Rpc, Step } from './exchange.js';
 import { endSpan, SpanKind, startSpan, TRACEPARENT_KEY, TRACESTATE_KEY } from './trace.js';
 import { peerCaller } from './trust/peer.js';
 import { actorOf } from './trust/spiffe.js';
@@ -166,7 +166,7 @@ async function called(exchange: Exchange, next: () => Promise<unknown>): Promise
     caller,
     metadata: surface.metadata,
     requestId: key,
-    requestHash: key === '' || raw === undefined ? '' : requestHash(rpc.path, raw),
+    requestHash: key === '' ? '' : requestHash(rpc, { ...request, requestId: '' }, raw),
     trace: present(exchange.trace),
     deadlineMs: exchange.deadlineMs,
   });
@@ -179,9 +179,18 @@ async function wellFormed(exchange: Exchange, next: () => Promise<unknown>): Pro
   return next();
 }
 
-/** Method and request as it came: the same key with another hash is a reuse, not a retry. */
-function requestHash(path: string, bytes: Uint8Array): string {
-  return sha256Base64Url(Buffer.concat([Buffer.from(`${path}\n`), bytes]));
+/**
+ * Method and request without its key: the same key with another hash is a reuse, not a retry. A request that cannot be
+ * written again, such as one with a time beyond year 9999, goes by the bytes it came in: its edge refuses it anyway.
+ */
+function requestHash(rpc: Rpc, request: object, raw: Buffer | undefined): string {
+  let bytes: Uint8Array = raw ?? Buffer.alloc(0);
+  try {
+    bytes = rpc.encode(request);
+  } catch {
+    // The bytes as they came are what is left.
+  }
+  return sha256Base64Url(Buffer.concat([Buffer.from(`${rpc.path}\n`), bytes]));
 }
 
 function textField(request: object | undefined, field: string): string {

@@ -37,6 +37,7 @@ export function register(
       who,
       streaming: method.requestStream || method.responseStream,
       decode: (bytes) => method.requestDeserialize(bytes) as object,
+      encode: (request) => method.requestSerialize(request as never),
     };
     // Answers are encoded inside the pipeline, so that one that cannot be encoded is an internal error like any other.
     const encode = (answer: unknown): Buffer =>
