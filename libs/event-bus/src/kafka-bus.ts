@@ -106,7 +106,9 @@ export class KafkaBus extends Bus {
         waitForLeaders: true,
         topics: missing.map((spec) => this.topicConfig(spec)),
       });
-    const { topics } = await admin.fetchTopicMetadata({ topics: specs.map(({ topic }) => topic) });
+    const names = specs.map(({ topic }) => topic);
+    // Whoever was first waits for its leaders; we, who were not, meet a topic that this broker may not know of yet.
+    const { topics } = await untilAnswered(() => admin.fetchTopicMetadata({ topics: names }));
     return new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
   }
 
@@ -185,23 +187,27 @@ export class KafkaBus extends Bus {
    */
   private async warmUp(group: string, topics: readonly string[]): Promise<void> {
     const admin = new Kafka({ ...this.config, logLevel: logLevel.NOTHING }).admin();
-    const giveUpAtMs = performance.now() + WARM_UP_MS;
-    const backoff = new Backoff(50, 1_000);
     try {
       await admin.connect();
-      for (;;) {
-        try {
-          await admin.fetchOffsets({ groupId: group, topics: [...topics] });
-          return;
-        } catch (error) {
-          if (performance.now() > giveUpAtMs) throw error;
-          await new Alarm().wait(backoff.nextMs());
-        }
-      }
+      await untilAnswered(() => admin.fetchOffsets({ groupId: group, topics: [...topics] }));
     } catch (error) {
       throw new Error(`no coordinator for group \`${group}\``, { cause: error });
     } finally {
       await admin.disconnect();
+    }
+  }
+}
+
+/** Asks again for up to a minute, more and more seldom; then the last refusal stands. */
+async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  const giveUpAtMs = performance.now() + WARM_UP_MS;
+  const backoff = new Backoff(50, 1_000);
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (performance.now() > giveUpAtMs) throw error;
+      await new Alarm().wait(backoff.nextMs());
     }
   }
 }
