@@ -67,12 +67,23 @@ async function measured({ name, module, secondsMax }, ground) {
   return { results: lines.map((line) => JSON.parse(line)), ok: code === 0 && !late };
 }
 
+/** Installs and builds; what that says is no JSON and goes elsewhere when JSON is asked for. */
+async function prepared(json) {
+  const write = process.stdout.write;
+  if (json) process.stdout.write = process.stderr.write.bind(process.stderr);
+  try {
+    await install();
+    await build();
+  } finally {
+    process.stdout.write = write;
+  }
+}
+
 async function main() {
   const { values, positionals } = wishes();
   if (values.help)
     return say('npm run bench [-- <name> …] [--all] [--json]; names and targets are in bench/figures.mjs');
-  await install();
-  await build();
+  await prepared(values.json);
   // After the installation: it uses what that brings.
   const [{ figures }, ground, { heading, jsonLine, tableOf }] = await Promise.all(
     ['figures.mjs', 'ground.mjs', 'table.mjs'].map((file) => import(`../bench/${file}`)),
