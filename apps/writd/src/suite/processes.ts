@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { DataFolder } from './data-folder.js';
 import type { EngineOrder, Environment } from './environment.js';
 import type { Ports } from './ports.js';
-import { isServing } from './readiness.js';
+import { Readiness } from './readiness.js';
 import type { Progress, SuiteService } from './suite.js';
 
 const READY_MS_MAX = 60_000;
@@ -88,11 +88,12 @@ export class Processes {
 
   async #serving(name: string, service: SuiteService): Promise<void> {
     const address = `127.0.0.1:${this.ports.services[service]}`;
+    const readiness = new Readiness();
     for (let waitedMs = 0; waitedMs < READY_MS_MAX; waitedMs += 50) {
       const child = this.#children.get(name);
       if (child === undefined || child.exitCode !== null)
         throw new Error(`\`${name}\` did not start: ${this.#lastWords(name)}`);
-      if (await isServing(this.folder.inside('identities', service), address, service)) return;
+      if (await readiness.isServing(this.folder.inside('identities', service), address, service)) return;
       await delay(50);
     }
     throw new Error(`\`${service}\` was not ready within ${READY_MS_MAX / 1000} s: ${this.#lastWords(name)}`);

@@ -38,12 +38,12 @@ export async function startSuite(
   const processes = new Processes(ports, folder, onFatal);
   stops.add(() => processes.stop());
   if (!options.suite) processes.warm(engineProgram(ports));
-  const brokers = process.env.WRIT_KAFKA_BROKERS?.split(',').filter((broker) => broker !== '') ?? [];
+  const named = process.env.WRIT_KAFKA_BROKERS?.split(',').filter((broker) => broker !== '') ?? [];
   const ground = await layGround({
     folder,
     ports,
     kafka: options.kafka,
-    kafkaBrokers: brokers,
+    kafkaBrokers: options.kafka ? named : [],
     definitions: suiteServices.map((name) => definitions[name]),
     progress,
     stops,

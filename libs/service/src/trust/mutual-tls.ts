@@ -3,6 +3,7 @@ import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, experimental, ServerCredentials } from '@grpc/grpc-js';
 import { readCertificate } from './certificate.js';
 import type { Identity, IdentityMaterial } from './identity.js';
+import { rememberPeerCertificates } from './peer-certificate.js';
 import { parseSpiffeId } from './spiffe.js';
 
 /**
@@ -17,6 +18,7 @@ export class MutualTls extends ServerCredentials {
       { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
       contextOf(identity.current()),
     );
+    rememberPeerCertificates();
     this.#stopListening = identity.onChange((material) =>
       this.updateSecureContextOptions(contextOf(material)),
     );
