@@ -99,8 +99,12 @@ export function databaseCredentialsContract(name: string, make: () => Promise<Cr
 
     it('may be revoked twice, at the same time, and without ever having been made', async () => {
       await revoke();
-      await create();
-      await Promise.all([revoke(), revoke(), revoke()]);
+      // Several times and with new connections: what two revokes do to each other depends on what each has looked up.
+      for (let round = 0; round < 8; round += 1) {
+        under = await make();
+        await create();
+        await Promise.all([revoke(), revoke(), revoke()]);
+      }
       await revoke();
       expect(await exists()).toBe(false);
     });

@@ -25,6 +25,12 @@ const LOOK_EVERY_MS = 5;
 
 /** `undefined_object`: the login is gone already. */
 const GONE = '42704';
+/**
+ * `tuple concurrently updated`, `insufficient_privilege` (the membership by which we may goes a moment before the login)
+ * and `unique_violation` (the same grant twice): another replica may be revoking the same login.
+ */
+const OVERTAKEN = ['XX000', '42501', '23505'];
+const TRIES_MAX = 5;
 
 /** Attributes and predefined roles by which a login could become more than the tables it was lent. */
 const tooPowerfulSql = `
@@ -76,16 +82,7 @@ export class PostgresCredentials extends DatabaseCredentials {
     await this.asAdmin(adminUrl, 'revoking a login', async (client) => {
       const login = await loginOf(client, username);
       if (login === undefined) return;
-      const role = client.escapeIdentifier(username);
-      try {
-        // Committed before anything else: from here on nobody new gets in while the others are sent out.
-        await client.query(`alter role ${role} nologin`);
-        await closeConnections(client, login.oid);
-        await dropRole(client, role, login.group);
-      } catch (cause) {
-        // Another replica was faster between two of our statements.
-        if (!(cause instanceof pg.DatabaseError && cause.code === GONE)) throw cause;
-      }
+      await takeAway(client, client.escapeIdentifier(username), login);
       // A connection that was half-way through its start when NOLOGIN came shows up a moment later.
       await closeConnections(client, login.oid);
     });
@@ -175,9 +172,34 @@ async function requireHarmless(client: pg.PoolClient, memberOf: readonly string[
     );
 }
 
+/**
+ * Tried again when another replica was faster, and not kept in turn by an advisory lock: the login that is revoked could
+ * take that lock itself and stay.
+ */
+async function takeAway(client: pg.PoolClient, role: string, login: Login): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      // Committed before anything else: from here on nobody new gets in while the others are sent out.
+      await client.query(`alter role ${role} nologin`);
+      await closeConnections(client, login.oid);
+      return await dropRole(client, role, login.group);
+    } catch (cause) {
+      const code = (cause instanceof pg.DatabaseError && cause.code) || '';
+      if (code === GONE) return;
+      if (!OVERTAKEN.includes(code) || tries === TRIES_MAX) throw cause;
+      await delay(LOOK_EVERY_MS * tries);
+    }
+  }
+}
+
+interface Login {
+  readonly oid: string;
+  readonly group: string | null;
+}
+
 /** The login's oid, and the first role it is a member of. */
 async function loginOf(client: pg.PoolClient, username: string) {
-  const { rows } = await client.query<{ oid: string; group: string | null }>(
+  const { rows } = await client.query<Login>(
     `select r.oid, (select min(g.rolname) from pg_auth_members m join pg_roles g on g.oid = m.roleid
                     where m.member = r.oid) as "group"
        from pg_roles r where r.rolname = $1`,
