@@ -19,6 +19,8 @@ const [main, sub] = [id('agt', 'MAN'), id('agt', 'SVB')];
 const [mandateId, delegationId, sessionId] = [id('mdt', '001'), id('dlg', '001'), id('ses', '001')];
 const [asked, paid, lonely] = [id('dec', '001'), id('dec', '002'), id('dec', '003')];
 const approvalId = id('apr', '001');
+/** Of the agent at the root, by a sponsor who answers no longer; more than one page of the ledger. */
+const earlierAttestations = 201;
 
 let house: AuditHouse;
 let client: LedgerClient;
@@ -30,7 +32,7 @@ beforeAll(async () => {
   await recordAuthority();
   await recordDecisions();
   for (const source of house.sources.values()) source.relay.start();
-  await until(async () => (await house.size()) === 18, 'every entry');
+  await until(async () => (await house.size()) === 18 + earlierAttestations, 'every entry');
 });
 
 afterAll(() => house.close());
@@ -52,8 +54,11 @@ async function recordRegistry(): Promise<void> {
       owner: 'finance',
     });
     await registry.record({ type: 'AgentRegistered', codec: AgentRegistered }, `agent-${agentId}`, agent);
-    const attested = AgentAttested.fromPartial({ agentId, sponsorId: sam });
-    await registry.record({ type: 'AgentAttested', codec: AgentAttested }, `agent-${agentId}`, attested);
+    const sponsors = [...(agentId === main ? Array(earlierAttestations).fill(ben) : []), sam];
+    for (const sponsorId of sponsors) {
+      const attested = AgentAttested.fromPartial({ agentId, sponsorId });
+      await registry.record({ type: 'AgentAttested', codec: AgentAttested }, `agent-${agentId}`, attested);
+    }
   }
 }
 
@@ -136,6 +141,8 @@ describe('who answers for a payment', () => {
     ]);
     expect(personId).toBe(ana);
     expect(missing).toEqual([]);
+    const answering = steps.filter(({ kind }) => kind === 'attestation').map(({ summary }) => summary);
+    expect(answering).toEqual([`${sam} answers for the agent`, `${sam} answers for the agent`]);
     for (const step of steps) {
       const entry = await client.getEntry({ index: step.index, position: undefined });
       expect(entry.subjectIds).toContain(step.id);

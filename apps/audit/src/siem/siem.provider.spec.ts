@@ -98,6 +98,21 @@ describe('a file of security events', () => {
     await place.close();
   });
 
+  it('keeps its name across a start: what was written before it is not taken for the oldest', async () => {
+    const place = await folder();
+    const before = new FileSink({ directory: place.directory, fileBytesMax: 250, filesMax: 2 });
+    await before.open();
+    await before.deliver([0, 1, 2, 3, 4, 5].map(eventNumber));
+    await before.close();
+    const after = new FileSink({ directory: place.directory, fileBytesMax: 50, filesMax: 2 });
+    await after.open();
+    await after.deliver([eventNumber(6)]);
+    expect(await place.received()).toEqual([2, 3, 4, 5, 6].map(eventNumber));
+    expect(await place.names()).toContain('writ-ocsf-000000000000005.jsonl');
+    await after.close();
+    await place.close();
+  });
+
   it('loses the half line that a crash has left, and nothing else', async () => {
     const place = await folder();
     const settings = { directory: place.directory, fileBytesMax: 1_000_000, filesMax: 2 };

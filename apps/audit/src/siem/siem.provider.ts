@@ -70,8 +70,7 @@ const CURRENT = 'writ-ocsf.jsonl';
 const closedName = /^writ-ocsf-\d{15}\.jsonl$/;
 
 /**
- * One JSON object a line in `writ-ocsf.jsonl`. Closed files are named by the ledger index of their last
- * event,
+ * One JSON object a line in `writ-ocsf.jsonl`. Closed files are named by the ledger index of their last event,
  * `writ-ocsf-000000000001234.jsonl`. One process writes at a time: the forwarder holds the sink.
  */
 export class FileSink extends SiemSink {
@@ -89,8 +88,10 @@ export class FileSink extends SiemSink {
     await this.close();
     await mkdir(this.settings.directory, { recursive: true, mode: 0o700 });
     this.file = await open(join(this.settings.directory, CURRENT), 'a+', 0o600);
-    this.bytes = await endOfLastLine(this.file);
+    const { size } = await this.file.stat();
+    this.bytes = await startOfLine(this.file, size);
     await this.file.truncate(this.bytes);
+    if (this.bytes > 0) this.lastIndex = await lastIndexOf(this.file, this.bytes);
     await this.syncDirectory();
   }
 
@@ -149,14 +150,22 @@ export class FileSink extends SiemSink {
 const LOOK_BACK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
-async function endOfLastLine(file: FileHandle): Promise<number> {
-  let end = (await file.stat()).size;
-  while (end > 0) {
-    const start = Math.max(0, end - LOOK_BACK_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start);
+/** Where the line begins that holds the byte before `end`, or would be continued at `end`. */
+async function startOfLine(file: FileHandle, end: number): Promise<number> {
+  let before = end;
+  while (before > 0) {
+    const start = Math.max(0, before - LOOK_BACK_BYTES);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(before - start), 0, before - start, start);
     const newline = buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE);
     if (newline >= 0) return start + newline + 1;
-    end = start;
+    before = start;
   }
   return 0;
+}
+
+/** The ledger index of the last event of a file of `bytes` bytes: the file may be closed before another is added to it. */
+async function lastIndexOf(file: FileHandle, bytes: number): Promise<number> {
+  const start = await startOfLine(file, bytes - 1);
+  const { buffer } = await file.read(Buffer.alloc(bytes - start), 0, bytes - start, start);
+  return JSON.parse(buffer.toString('utf8')).metadata.sequence;
 }

@@ -4,8 +4,8 @@ import { type FactData, type FactType, openFact } from '../entry/entry.facts.js'
 import { EntryView } from '../entry/entry.view.js';
 import type { Found, TraceSource } from './trace.js';
 
-/** How many facts of one type about one id are looked at; a person may have thousands, one noun has few. */
-const FACTS_MAX = 200;
+/** How many facts are read at a time; one noun has few, but an agent may be attested at every deployment. */
+const PAGE_FACTS = 200;
 
 /** Finds in the ledger what `traceDecision` asks for. */
 @Injectable()
@@ -70,11 +70,15 @@ export class TraceView implements TraceSource {
     fits: (fact: FactData<T>) => boolean,
   ): Promise<Found<FactData<T>>[]> {
     const found: Found<FactData<T>>[] = [];
-    const { rows } = await this.entries.list({ type, subjectId }, { from: 0, limit: FACTS_MAX });
-    for (const { index, atMs, actor, payload } of rows) {
-      const opened = payload && openFact(type, payload);
-      const fact = opened?.data as FactData<T> | undefined;
-      if (fact !== undefined && fits(fact)) found.push({ index, at: new Date(atMs), actor, fact });
+    for (let from = 0, more = true; more; ) {
+      const page = await this.entries.list({ type, subjectId }, { from, limit: PAGE_FACTS });
+      for (const { index, atMs, actor, payload } of page.rows) {
+        const opened = payload && openFact(type, payload);
+        const fact = opened?.data as FactData<T> | undefined;
+        if (fact !== undefined && fits(fact)) found.push({ index, at: new Date(atMs), actor, fact });
+        from = index + 1;
+      }
+      more = page.more;
     }
     return found;
   }
