@@ -17,7 +17,7 @@ interface LoggedResult extends CommandResult {
 }
 
 /** How long a request id is remembered: a retry after that is a new command. */
-export const COMMAND_KEPT_HOURS = 24;
+const COMMAND_KEPT_HOURS = 24;
 
 /** Remembers the commands that had a request id (AIP-155), so that a retry gets the first answer and no second effect. */
 export class CommandLog {

@@ -19,11 +19,12 @@ export interface DatabaseSettings {
   readonly applicationName: string;
   /** Connections at most; 10 unless given. */
   readonly connectionsMax?: number;
-  /** How long a query may wait for a connection; 5 000 unless given. */
-  readonly connectTimeoutMs?: number;
   /** An idle connection broke, for instance because the server stopped. The next query opens a new one. */
   readonly onConnectionLost?: (cause: Error) => void;
 }
+
+/** How long a query may wait for a connection. */
+const CONNECTION_WAIT_MS_MAX = 5_000;
 
 /**
  * A pool of connections of one role. Timeouts (lock 2 s, statement 5 s, idle in transaction 5 s) are the role's own
@@ -37,7 +38,7 @@ export class Database {
       connectionString: settings.url,
       application_name: settings.applicationName,
       max: settings.connectionsMax ?? 10,
-      connectionTimeoutMillis: settings.connectTimeoutMs ?? 5_000,
+      connectionTimeoutMillis: CONNECTION_WAIT_MS_MAX,
       keepAlive: true,
       // Lets BEGIN travel with the first statement.
       pipeline: true,

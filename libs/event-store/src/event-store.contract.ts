@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Call } from '@writ/kernel';
 import type { EventStore } from './event-store.js';
-import type { Append, Expected } from './fact.js';
+import { type Append, type Expected, FACT_BYTES_MAX } from './fact.js';
 
 export interface EventStoreCarrier {
   readonly store: EventStore;
@@ -38,6 +38,7 @@ export function eventStoreContract(
     });
 
     factsContract(() => store, add);
+    sizeContract(() => store, add);
     expectationContract(() => store, add);
     togetherContract(() => store, add);
 
@@ -132,6 +133,28 @@ function factsContract(store: () => EventStore, add: Add): void {
     await expect(store().append([add(newStream(), -1, 'a')])).rejects.toThrow('expects version -1');
     expect(await store().append([])).toEqual([]);
     expect(await store().head()).toBe(before);
+  });
+}
+
+function sizeContract(store: () => EventStore, add: Add): void {
+  it('takes a fact of the largest size, and refuses a larger one with all that comes with it', async () => {
+    const [streamId, other] = [newStream(), newStream()];
+    const largest = 'x'.repeat(FACT_BYTES_MAX);
+    await store().append([add(streamId, 'none', largest)]);
+    expect((await store().read(streamId))[0]?.data).toHaveLength(FACT_BYTES_MAX);
+    const before = await store().head();
+    const larger = add(streamId, 1, 'a', `${largest}x`);
+    const tooLarge = {
+      name: 'Refusal',
+      code: 'FACT_TOO_LARGE',
+      kind: 'invalid',
+      message: expect.stringContaining(`${FACT_BYTES_MAX + 1} bytes`),
+    };
+    await expect(store().append([add(other, 'none', 'a'), larger])).rejects.toMatchObject(tooLarge);
+    await expect(store().append([larger], async () => {})).rejects.toMatchObject(tooLarge);
+    expect(await store().head()).toBe(before);
+    expect(await store().read(other)).toEqual([]);
+    expect(await store().append([add(streamId, 1, 'b')])).toHaveLength(1);
   });
 }
 

@@ -1,8 +1,8 @@
 import { refusals } from '@writ/kernel';
 import type { Tx } from './database.js';
-import type { Append, Expected, StoredFact } from './fact.js';
+import { type Append, type Expected, FACT_BYTES_MAX, type NewFact, type StoredFact } from './fact.js';
 
-export const refuseAppend = refusals({ STREAM_CONFLICT: 'conflict' });
+export const refuseAppend = refusals({ STREAM_CONFLICT: 'conflict', FACT_TOO_LARGE: 'invalid' });
 
 /** Told of a stream that an append made longer than it should be; `facts` is its new version. */
 export type LongStream = (streamId: string, facts: number) => void;
@@ -17,7 +17,8 @@ export abstract class EventStore {
    * with it, and until it ends no other append of the service goes on: append last.
    *
    * @param inTx runs after the append in the same transaction; what it throws undoes the append
-   * @throws Refusal STREAM_CONFLICT when a stream is not as expected; nothing was written and `tx` may go on
+   * @throws Refusal STREAM_CONFLICT when a stream is not as expected, FACT_TOO_LARGE for a fact that no carrier of the
+   * bus would take; nothing was written and `tx` may go on
    */
   abstract append(
     appends: readonly Append[],
@@ -38,12 +39,6 @@ export abstract class EventStore {
   abstract onAppend(wake: () => void): () => void;
 }
 
-export function meets(expected: Expected, version: number): boolean {
-  if (expected === 'any') return true;
-  if (expected === 'exists') return version > 0;
-  return version === (expected === 'none' ? 0 : expected);
-}
-
 export function conflict(streamId: string, version: number, expected: Expected) {
   return refuseAppend(
     'STREAM_CONFLICT',
@@ -51,12 +46,24 @@ export function conflict(streamId: string, version: number, expected: Expected) 
   );
 }
 
-/** What is wrong with an append whoever asks for it: bugs of the caller, found before anything is written. */
+/**
+ * What is wrong with an append whoever asks for it, found before anything is written: bugs of the caller, and facts that
+ * would be recorded and could never be published.
+ */
 export function checkAppends(appends: readonly Append[]): void {
   for (const { streamId, expected, facts } of appends) {
     if (streamId === '') throw new Error('append to a stream without a name');
     if (facts.length === 0) throw new Error(`append of no facts to \`${streamId}\``);
     if (typeof expected === 'number' && !(Number.isSafeInteger(expected) && expected >= 0))
       throw new Error(`append to \`${streamId}\` expects version ${expected}`);
+    for (const fact of facts) checkSize(fact);
   }
+}
+
+function checkSize({ type, data }: NewFact): void {
+  if (data.length > FACT_BYTES_MAX)
+    throw refuseAppend(
+      'FACT_TOO_LARGE',
+      `\`${type}\` would have ${data.length} bytes, at most \`${FACT_BYTES_MAX}\` can be recorded; send less`,
+    );
 }

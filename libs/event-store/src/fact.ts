@@ -28,6 +28,12 @@ export interface StoredFact {
   readonly data: Uint8Array;
 }
 
+/**
+ * The most bytes the data of one fact may have. The rest of the 1 MiB that every carrier of the bus takes is for the
+ * envelope: what is stored can be published.
+ */
+export const FACT_BYTES_MAX = 900 * 1024;
+
 export interface NewFact {
   readonly type: string;
   readonly data: Uint8Array;
@@ -52,7 +58,7 @@ export interface Append {
 }
 
 /** Streams are short by design; an append that takes one past a multiple of this is reported. */
-export const LONG_STREAM_FACTS = 500;
+const LONG_STREAM_FACTS = 500;
 
 export function metaOf(call: Call): FactMeta {
   const { actor, cause, callId, traceparent, tracestate } = call;

@@ -1,4 +1,4 @@
-import { refusals } from '@writ/kernel';
+import { Refusal, refusals } from '@writ/kernel';
 import type { Database, Tx } from './database.js';
 import type { EventStore } from './event-store.js';
 import type { Append, StoredFact } from './fact.js';
@@ -16,6 +16,7 @@ export interface GroupCommitSettings<Item, Outcome> {
   /**
    * Decides what is stored for each item, in their order, in the transaction that stores it: the place to reserve what
    * must not be overdrawn. Appends SHOULD expect `'any'` or `'none'`; one conflict fails the whole group.
+   * Called again for parts of a group when one of its facts is too large.
    */
   prepare(tx: Tx, items: readonly Item[]): Promise<readonly Prepared<Outcome>[]>;
   /** Runs after the append in the same transaction. */
@@ -95,9 +96,20 @@ export class GroupCommit<Item, Outcome = undefined> {
       });
       settle(group, prepared, stored);
     } catch (cause) {
+      const middle = group.length >> 1;
+      if (middle > 0 && isTooLarge(cause)) {
+        // Nothing was stored or reserved: in halves, so that only whose fact it is hears of it.
+        await this.flush(group.slice(0, middle));
+        await this.flush(group.slice(middle));
+        return;
+      }
       for (const waiter of group) waiter.reject(cause);
     }
   }
+}
+
+function isTooLarge(thrown: unknown): boolean {
+  return thrown instanceof Refusal && thrown.code === 'FACT_TOO_LARGE';
 }
 
 function settle<Item, Outcome>(

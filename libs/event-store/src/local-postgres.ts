@@ -33,6 +33,8 @@ export interface LocalPostgresSettings {
   /** False only for tests: a crash of the machine could then lose commits. */
   readonly durable: boolean;
   readonly maxConnections: number;
+  /** How long the server may take until it answers; 30 000 unless given. */
+  readonly startMsMax?: number;
 }
 
 const START_MS_MAX = 30_000;
@@ -97,7 +99,13 @@ export class LocalPostgres {
     closeSync(log);
     child.unref();
     this.#process = child;
-    await this.#ready(child);
+    try {
+      await this.#ready(child);
+    } catch (cause) {
+      // It is detached: nobody else would ever end it.
+      await this.stop();
+      throw cause;
+    }
   }
 
   async createDatabase(name: string): Promise<void> {
@@ -123,9 +131,11 @@ export class LocalPostgres {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    const pid = this.#process?.pid;
+    const child = this.#process;
     this.#process = undefined;
-    if (pid !== undefined) await endProcess(pid, signal);
+    // One that has ended by itself has no number any more; it may be somebody else's by now.
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    await endProcess(child.pid, signal);
   }
 
   /** Ends the server that an earlier process of ours left on the data in `folder` when it was killed. */
@@ -167,12 +177,13 @@ export class LocalPostgres {
     child.once('error', () => {
       ended = true;
     });
-    for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += 50) {
+    const { startMsMax = START_MS_MAX } = this.settings;
+    for (let waitedMs = 0; waitedMs < startMsMax; waitedMs += 50) {
       if (ended) throw new Error(`PostgreSQL did not start: ${this.#lastWords()}`);
       if (await answers(this.url('postgres'))) return;
       await delay(50);
     }
-    throw new Error(`PostgreSQL did not answer within ${START_MS_MAX / 1000} s: ${this.#lastWords()}`);
+    throw new Error(`PostgreSQL did not answer within ${startMsMax / 1000} s: ${this.#lastWords()}`);
   }
 
   #lastWords(): string {

@@ -47,8 +47,10 @@ export async function prepareViews(settings: ViewSettings): Promise<readonly str
 function prepareView({ database, store, service }: ViewSettings, view: View): Promise<boolean> {
   const schemas = schemasOf(service);
   return database.transaction(async (tx) => {
-    // Without a limit of time: another process may be replaying.
-    await tx.query(`set local lock_timeout = 0; set local statement_timeout = 0`);
+    // Without a limit of time: another process may be replaying, and while we are, facts are read elsewhere.
+    await tx.query(
+      `set local lock_timeout = 0; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0`,
+    );
     await tx.query('select pg_advisory_xact_lock($1, hashtext($2))', [VIEW_LOCK, schemas.views]);
     await tx.query(
       `create table if not exists ${schemas.views}.view_state (name text primary key, version int not null, tables text[] not null)`,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Append, GroupCommit, type Prepared, type Tx } from '@writ/event-store';
+import { type Append, FACT_BYTES_MAX, GroupCommit, type Prepared, type Tx } from '@writ/event-store';
 import { testCall } from '@writ/testing/call.js';
 import { openServiceDatabase, type ServiceDatabase } from './service-database.js';
 
@@ -53,6 +53,44 @@ describe('grouped appends', () => {
     );
     expect(groups).toEqual([300]);
     expect(await opened.store.read('v299')).toEqual(committed[299]);
+  });
+
+  it('of which one is too large to be published fail that one alone', async () => {
+    const large = 'x'.repeat(FACT_BYTES_MAX + 1);
+    const group = new GroupCommit<string>({
+      database: opened.database,
+      store: opened.store,
+      async prepare(tx, items) {
+        await tx.query(`update door_keeper_view.budget set left_over = left_over - $1 where id = 'size'`, [
+          items.length,
+        ]);
+        return items.map((item) => ({
+          appends: [{ ...append(item, 'VisitorCame'), facts: [factOf(item)] }],
+          outcome: undefined,
+        }));
+      },
+    });
+    const factOf = (item: string) => ({
+      type: 'VisitorCame',
+      data: Buffer.from(item === 'large-2' ? large : item),
+    });
+    await opened.database.query(`insert into door_keeper_view.budget values ('size', 10)`);
+    const answers = await Promise.allSettled(
+      ['large-0', 'large-1', 'large-2', 'large-3', 'large-4'].map((item) => group.submit(item)),
+    );
+    expect(answers.map((answer) => (answer.status === 'rejected' ? answer.reason : answer.status))).toEqual([
+      'fulfilled',
+      'fulfilled',
+      expect.objectContaining({ code: 'FACT_TOO_LARGE' }),
+      'fulfilled',
+      'fulfilled',
+    ]);
+    expect(await opened.store.read('large-2')).toEqual([]);
+    expect(await opened.store.read('large-4')).toHaveLength(1);
+    const { rows } = await opened.database.query(
+      `delete from door_keeper_view.budget where id = 'size' returning left_over`,
+    );
+    expect(rows).toEqual([{ left_over: 6 }]);
   });
 
   it('form the next group from what came meanwhile, and none is larger than allowed', async () => {

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CommandHandler, CommandLog, prepareViews, type StoredFact, View } from '@writ/event-store';
+import {
+  CommandHandler,
+  CommandLog,
+  Database,
+  PostgresEventStore,
+  prepareViews,
+  type StoredFact,
+  View,
+} from '@writ/event-store';
 import { testCall } from '@writ/testing/call.js';
 import { DoorView, doorDecider, doorFacts } from './door.js';
 import { openServiceDatabase, type ServiceDatabase, service } from './service-database.js';
@@ -63,6 +71,26 @@ describe('a view', () => {
     expect((await table()).find(({ id }) => id === 'c')).toMatchObject({ opened: 40 });
   });
 
+  it('is rebuilt although reading the facts takes longer than a transaction may be idle', async () => {
+    class Slow extends PostgresEventStore {
+      override async readAfter(pos: number, limit: number): Promise<StoredFact[]> {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return super.readAfter(pos, limit);
+      }
+    }
+    const url = `${opened.runtimeUrl}?options=-c%20idle_in_transaction_session_timeout%3D100ms`;
+    const database = new Database({ url, applicationName: 'a test' });
+    try {
+      const before = (await table()).map(({ id }) => id);
+      const store = new Slow({ database, service });
+      const views = [new DoorView(4)];
+      expect(await prepareViews({ database, store, service, views })).toEqual(['door']);
+      expect((await table()).map(({ id }) => id)).toEqual(before);
+    } finally {
+      await database.close();
+    }
+  });
+
   it('that fails to replay leaves the old one as it was', async () => {
     class Failing extends DoorView {
       override async apply(fact: StoredFact): Promise<void> {
@@ -70,7 +98,7 @@ describe('a view', () => {
       }
     }
     const before = await table();
-    await expect(prepare(new Failing(4))).rejects.toThrow('cannot apply DoorOpened');
+    await expect(prepare(new Failing(5))).rejects.toThrow('cannot apply DoorOpened');
     expect(await table()).toEqual(before);
   });
 
