@@ -1,3 +1,4 @@
+import { FACT_BYTES_MAX } from '@writ/event-store';
 import { refusals } from '@writ/kernel';
 
 /** A topic as its owner wants it. Every user of a topic declares it the same way before using it. */
@@ -29,8 +30,11 @@ export interface BusBatch {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly BusRecord[];
-  /** The next batch of this partition starts at `offset`, whatever this one held. */
-  seek(offset: number): void;
+  /**
+   * The next batch of this partition starts at `offset`, whatever this one held. Resolves when the carrier remembers
+   * that, so that the group's next member starts there too; after a rejection nobody does. Await it in `onBatch`.
+   */
+  seek(offset: number): Promise<void>;
 }
 
 export interface SubscribeOptions {
@@ -65,8 +69,10 @@ export type BusLog = (
 ) => void;
 
 export const BATCH_RECORDS_MAX = 2000;
+/** What the largest fact leaves for key and headers. */
+const ENVELOPE_BYTES_MAX = 124 * 1024;
 /** Key, headers and value together, in bytes: what every carrier takes. */
-export const RECORD_BYTES_MAX = 1024 * 1024;
+export const RECORD_BYTES_MAX = FACT_BYTES_MAX + ENVELOPE_BYTES_MAX;
 const PARTITIONS_MAX = 1000;
 const topicPattern = /^[a-zA-Z0-9._-]{1,200}$/;
 

@@ -40,10 +40,6 @@ export class DatabaseSession {
     return session;
   }
 
-  get lost(): boolean {
-    return this.lostBy !== undefined;
-  }
-
   async query<R extends object>(sql: string, params: readonly unknown[] = []): Promise<R[]> {
     if (this.lostBy) throw new Error('the database session is lost', { cause: this.lostBy });
     return (await this.client.query<R>(sql, [...params])).rows;

@@ -229,7 +229,7 @@ function consuming(newBus: NewBus, topicWith: TopicWith): void {
     const reader = await member(bus, topic, 'seeking', async (batch) => {
       if (sought || batch.records.at(-1)?.offset !== 9) return;
       sought = true;
-      batch.seek(4);
+      await batch.seek(4);
     });
     await eventually('the second half again', () => sought && reader.records.length === 16);
     expect(reader.values()).toEqual([...numbers(0, 9), ...numbers(4, 9)]);

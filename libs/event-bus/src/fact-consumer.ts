@@ -35,7 +35,10 @@ const RETRY_MS = 50;
 export class FactConsumer {
   private readonly inbox: Inbox;
   private readonly letters: DeadLetters;
+  /** By partition: where its carrier went back to, until something of it was consumed. */
   private readonly soughtOffsets = new Map<string, number>();
+  /** Batches that came too early, and where their partition goes on instead. */
+  private readonly early = new WeakMap<BusBatch, number>();
   private subscription: Subscription | undefined;
 
   constructor(private readonly options: FactConsumerOptions) {
@@ -116,6 +119,11 @@ export class FactConsumer {
   private async onBatch(batch: BusBatch): Promise<void> {
     const traced = batch.records.map(({ headers }) => ({ traceparent: headers.traceparent ?? '' }));
     await traceBatch('process', batch.topic, traced, () => this.consume(batch, batch.records));
+    const offset = this.early.get(batch);
+    if (offset === undefined) return;
+    // Only once the carrier remembers it: a hole is what it still leaves out then.
+    await batch.seek(offset);
+    this.soughtOffsets.set(`${batch.topic}/${batch.partition}`, offset);
   }
 
   /**
@@ -210,28 +218,26 @@ export class FactConsumer {
     const wanted = records
       .map(({ headers }) => Number(headers.pos))
       .filter((pos) => Number.isSafeInteger(pos) && pos > 0);
-    const moved = await this.turns.take(source, () =>
+    if (this.early.has(batch)) return;
+    await this.turns.take(source, () =>
       this.options.database.transaction(async (tx) => {
         const known = await this.inbox.open(tx, source, partition, wanted);
-        if (first > known.offset && this.seekBack(batch, known.offset, first)) return false;
+        if (first > known.offset && this.comesEarly(batch, known.offset, first)) return;
         const positions = await work(tx, known);
         await this.inbox.close(tx, source, partition, known, { positions, offset: next });
-        return true;
       }),
     );
-    if (moved) this.soughtOffsets.delete(`${topic}/${partition}`);
+    if (!this.early.has(batch)) this.soughtOffsets.delete(`${topic}/${partition}`);
   }
 
   /**
-   * Asks the carrier for what lies between. When it then starts further on again, it holds no more of it: the
+   * Then the carrier is asked for what lies between. When it starts further on again, it holds no more of it: the
    * group goes on, and `positions` show the hole until the source's relay is rewound.
    */
-  private seekBack(batch: BusBatch, offset: number, first: number): boolean {
+  private comesEarly(batch: BusBatch, offset: number, first: number): boolean {
     const { topic, partition } = batch;
-    const name = `${topic}/${partition}`;
-    if (this.soughtOffsets.get(name) !== offset) {
-      this.soughtOffsets.set(name, offset);
-      batch.seek(offset);
+    if (this.soughtOffsets.get(`${topic}/${partition}`) !== offset) {
+      this.early.set(batch, offset);
       return true;
     }
     const { group } = this.options.reactions;

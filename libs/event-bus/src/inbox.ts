@@ -33,7 +33,7 @@ const RECENT_POSITIONS_MIN = 500;
  * thousands of ranges, which takes 25 ms to write each time; so new ones go to `recent` and move to `got` now
  * and then.
  */
-export const inboxTables = (views: string) => `
+const inboxTables = (views: string) => `
 create table if not exists ${views}.inbox_offset (
   grp text not null, source text not null, part int not null, off bigint not null,
   primary key (grp, source, part)) with (fillfactor = 50);

@@ -176,8 +176,14 @@ export class KafkaBus extends Bus {
     const admin = kafka.admin({
       retry: { retries: 5, initialRetryTime: 200, maxRetryTime: 2_000, factor: 0.2, multiplier: 2 },
     });
-    await producer.connect();
-    await admin.connect();
+    try {
+      await producer.connect();
+      await admin.connect();
+    } catch (error) {
+      // The relay asks again every few seconds, with new ones.
+      await Promise.allSettled([producer.disconnect(), admin.disconnect()]);
+      throw error;
+    }
     return { producer, admin };
   }
 

@@ -11,7 +11,9 @@ export interface KafkaMemberOptions extends SubscribeOptions {
 
 const HEARTBEAT_MS = 1_000;
 const PARTITIONS_AT_ONCE = 4;
-const JOIN_MS_MAX = 60_000;
+/** How long a group that settles anew waits for its members. */
+const REBALANCE_MS_MAX = 60_000;
+const JOIN_MS_MAX = REBALANCE_MS_MAX + 30_000;
 /** kafkajs may wait for ever for a broker that is gone. */
 const LEAVE_MS_MAX = 10_000;
 
@@ -32,7 +34,7 @@ export class KafkaMember {
     this.consumer = options.kafka.consumer({
       groupId: options.group,
       sessionTimeout: 30_000,
-      rebalanceTimeout: 60_000,
+      rebalanceTimeout: REBALANCE_MS_MAX,
       heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: 500,
       maxBytesPerPartition: 1024 * 1024,
@@ -58,6 +60,8 @@ export class KafkaMember {
     };
     for (const event of [FETCH, START_BATCH_PROCESS, END_BATCH_PROCESS]) consumer.on(event, hear);
     const joined = Promise.withResolvers<void>();
+    // It may reject before anybody awaits it, and would end the process.
+    joined.promise.catch(() => undefined);
     const late = setTimeout(() => joined.reject(new Error('the group did not form in time')), JOIN_MS_MAX);
     consumer.on(GROUP_JOIN, () => joined.resolve());
     consumer.on(CRASH, ({ payload: { error, restart } }) => {
@@ -143,22 +147,22 @@ export class KafkaMember {
         topic,
         partition,
         records,
-        seek: (offset) => {
+        seek: async (offset) => {
+          await commit(payload, offset);
           sought = offset;
         },
       });
     } catch (error) {
-      this.pause(payload, first.offset, error);
+      this.pause(payload, sought ?? first.offset, error);
       return false;
     }
     if (sought !== undefined) {
+      // Of this, kafkajs knows nothing any more after a restart or a rebalance; hence the commit.
       this.consumer.seek({ topic, partition, offset: String(sought) });
       return false;
     }
     payload.resolveOffset(String(last.offset));
-    await payload.commitOffsetsIfNecessary({
-      topics: [{ topic, partitions: [{ partition, offset: String(last.offset + 1) }] }],
-    });
+    await commit(payload, last.offset + 1);
     return true;
   }
 
@@ -182,6 +186,13 @@ export class KafkaMember {
   }
 }
 
+function commit({ batch, commitOffsetsIfNecessary }: EachBatchPayload, offset: number): Promise<void> {
+  const { topic, partition } = batch;
+  return commitOffsetsIfNecessary({
+    topics: [{ topic, partitions: [{ partition, offset: String(offset) }] }],
+  });
+}
+
 function recordOf(partition: number, message: KafkaMessage): BusRecord {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(message.headers ?? {})) {
@@ -191,7 +202,9 @@ function recordOf(partition: number, message: KafkaMessage): BusRecord {
   return {
     partition,
     offset: Number(message.offset),
-    key: message.key?.toString() ?? '',
+    // No text of PostgreSQL holds NUL. The headers keep theirs, so that such a record differs from its own
+    // `ce_partitionkey` and is set aside.
+    key: message.key?.toString().replaceAll('\u0000', '\ufffd') ?? '',
     headers,
     value: message.value ?? Buffer.alloc(0),
   };

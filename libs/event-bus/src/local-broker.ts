@@ -117,8 +117,7 @@ export class LocalBroker {
 
   /** Asks the node to stop, and kills it when it has not after 10 s. */
   async stop(): Promise<void> {
-    const timer = setTimeout(() => this.process?.kill('SIGKILL'), STOP_MS_MAX);
-    await this.end('SIGTERM').finally(() => clearTimeout(timer));
+    await this.end('SIGTERM');
   }
 
   private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -70,16 +70,20 @@ export class PartitionReader {
   private async deliver(records: readonly BusRecord[]): Promise<void> {
     const { topic, partition, session, onBatch } = this.options;
     const last = records[records.length - 1] as BusRecord;
-    let next = last.offset + 1;
+    let sought = false;
+    const advance = async (offset: number) => {
+      await session.advance(this.options, offset);
+      this.position = offset;
+    };
     await onBatch({
       topic,
       partition,
       records,
-      seek: (offset) => {
-        next = offset;
+      seek: async (offset) => {
+        await advance(offset);
+        sought = true;
       },
     });
-    await session.advance(this.options, next);
-    this.position = next;
+    if (!sought) await advance(last.offset + 1);
   }
 }

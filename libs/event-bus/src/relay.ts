@@ -36,6 +36,8 @@ const FOLLOW_MS = 500;
  */
 export class Relay {
   private readonly alarm = new Alarm();
+  /** After a failure; an append does not end it. */
+  private readonly pause = new Alarm();
   private readonly backoff = new Backoff(100, 5_000);
   private readonly schema: string;
   private readonly topic: string;
@@ -62,6 +64,7 @@ export class Relay {
     this.stopping = true;
     this.unlisten?.();
     this.alarm.wake();
+    this.pause.wake();
     await this.running;
   }
 
@@ -93,7 +96,7 @@ export class Relay {
         const pauseMs = this.backoff.nextMs();
         const { service, log } = this.options;
         log('warn', 'the relay could not publish, trying again', { service, pauseMs, error });
-        if (!this.stopping) await this.alarm.wait(pauseMs);
+        if (!this.stopping) await this.pause.wait(pauseMs);
       } finally {
         session?.close();
       }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Bus } from '../src/bus.js';
+import type { Bus, BusBatch } from '../src/bus.js';
 import { factsTopic, recordOf } from '../src/cloud-event.js';
 import { eventually } from '../src/event-bus.contract.js';
 import type { FactConsumer } from '../src/fact-consumer.js';
@@ -34,6 +34,16 @@ export class Started {
     await Promise.all(this.consumers.splice(0).map((consumer) => consumer.stop()));
     await Promise.all(this.buses.splice(0).map((bus) => bus.close()));
   }
+}
+
+/** Puts `handle` between `bus` and whoever subscribes from now on. */
+function intercept(
+  bus: Bus,
+  handle: (batch: BusBatch, onBatch: (batch: BusBatch) => Promise<void>) => Promise<void>,
+) {
+  const subscribe = bus.subscribe.bind(bus);
+  bus.subscribe = (options) =>
+    subscribe({ ...options, onBatch: (batch) => handle(batch, (each) => options.onBatch(each)) });
 }
 
 /** What relay and consumer promise together, on any carrier that passes `describeBus`. */
@@ -163,6 +173,57 @@ export function describeDelivery(name: string, carrier: { world(): World; bus(pa
       await started.consumer(pair.consumer(bus));
       await pair.append(...agents);
       expect(await allArrive()).toEqual([]);
+    });
+
+    const restored = async () => {
+      await pair.append(...agents);
+      started.relay(pair.relay(bus));
+      const before = await started.consumer(pair.consumer(bus));
+      expect(await allArrive()).toEqual([]);
+      await before.stop();
+      for (const table of ['effect', 'inbox_offset', 'inbox_received'])
+        await pair.sinkDatabase.query(`delete from ${pair.views}.${table}`);
+    };
+
+    it('take effect again although the consumer leaves as soon as it has asked for them again', async () => {
+      await prepare();
+      await restored();
+      const asked = new Set<number>();
+      let holding = true;
+      intercept(bus, async (batch, onBatch) => {
+        if (holding && asked.has(batch.partition)) throw new Error('not yet');
+        const seek = async (offset: number) => {
+          asked.add(batch.partition);
+          await batch.seek(offset);
+        };
+        await onBatch({ ...batch, seek });
+      });
+      const consumer = await started.consumer(pair.consumer(bus));
+      await pair.append(...agents);
+      const partitions = new Set(agents.map((agent) => partitionOf(agent, 12)));
+      await eventually('each partition is asked for again', () => asked.size === partitions.size);
+      await consumer.stop();
+      holding = false;
+      await consumer.start();
+      expect(await allArrive()).toEqual([]);
+    });
+
+    it('take effect again although the carrier could not go back when it was asked first', async () => {
+      await prepare();
+      await restored();
+      const asked = new Set<number>();
+      intercept(bus, async (batch, onBatch) => {
+        const seek = async (offset: number) => {
+          if (asked.has(batch.partition)) return batch.seek(offset);
+          asked.add(batch.partition);
+          throw new Error('the group is settling');
+        };
+        await onBatch({ ...batch, seek });
+      });
+      await started.consumer(pair.consumer(bus));
+      await pair.append(...agents);
+      expect(await allArrive()).toEqual([]);
+      expect(asked.size).toBeGreaterThan(1);
     });
   });
 }

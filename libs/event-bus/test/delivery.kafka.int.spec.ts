@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startKafka, type TestKafka } from '@writ/testing/kafka.js';
-import { PartitionAssigners } from 'kafkajs';
+import { PartitionAssigners, Partitioners } from 'kafkajs';
+import { recordOf } from '../src/cloud-event.js';
 import { eventually } from '../src/event-bus.contract.js';
 import { KafkaBus } from '../src/kafka-bus.js';
 import { Kafka, logCreatorFor } from '../src/kafkajs-guard.js';
+import { partitionOf } from '../src/murmur2.js';
 import { describeDelivery, Started } from './delivery.contract.js';
 import { onceAndInOrder, World } from './world.js';
 
@@ -90,6 +92,41 @@ describe('facts on Apache Kafka', () => {
     await relay.rewind(0);
     await eventually('the rest', async () => (await pair.count()) === 60);
     expect((await consumer.positions()).get(pair.source)).toEqual({ completeTo: 60, highest: 60, ranges: 1 });
+  });
+
+  it('go on behind a stranger’s record with NUL in its key, which is set aside', async () => {
+    const pair = await world.pair();
+    const bus = started.bus(newBus());
+    const consumer = await started.consumer(pair.consumer(bus));
+    const topic = `writ.${pair.source}.facts.v1`;
+    await pair.append('agt_1', 'agt_1');
+    const [fact, next] = await pair.store.readAfter(0, 2);
+    if (fact === undefined || next === undefined) throw new Error('no facts');
+    const partition = partitionOf('agt_1', 12);
+    const forged = recordOf(pair.source, 'source', { ...fact, partKey: 'agt\u0000_1' });
+    const kafkaOfStranger = new Kafka({ brokers: kafka.brokers, logCreator: logCreatorFor(world.log) });
+    const stranger = kafkaOfStranger.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await stranger.connect();
+    try {
+      const value = Buffer.from(forged.value);
+      const messages = [
+        { partition, key: 'a\u0000b', value, headers: { 'x\u0000': 'y\u0000' } },
+        { partition, key: forged.key, value, headers: { ...forged.headers } },
+      ];
+      await stranger.send({ topic, messages });
+    } finally {
+      await stranger.disconnect();
+    }
+    await bus.publish(topic, partition, [recordOf(pair.source, 'source', next)]);
+    await eventually('the fact behind', async () =>
+      (await pair.effects()).some(({ pos }) => pos === next.pos),
+    );
+    const letters = await consumer.deadLetters(9);
+    expect(letters.map(({ reason, record }) => [reason, record.key])).toEqual([
+      ['undecodable', 'a\ufffdb'],
+      ['undecodable', 'agt\ufffd_1'],
+    ]);
+    expect((await pair.effects()).filter(({ pos }) => pos !== 0)).toHaveLength(1);
   });
 
   it('come with a consumer that says so when the broker falls silent', async () => {

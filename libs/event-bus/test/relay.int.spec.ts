@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { FACT_BYTES_MAX } from '@writ/event-store';
+import { testCall } from '@writ/testing/call.js';
 import { factsTopic } from '../src/cloud-event.js';
 import { eventually } from '../src/event-bus.contract.js';
 import { PostgresBus } from '../src/postgres-bus.js';
@@ -91,5 +93,43 @@ describe('a relay', () => {
     await started.consumer(pair.consumer(newBus(pair)));
     await eventually('all effects', async () => (await pair.count()) >= 20);
     expect(onceAndInOrder(await pair.effects(), 20)).toEqual([]);
+  });
+
+  it('waits longer after each failure, however many facts are appended meanwhile', async () => {
+    const pair = await world.pair();
+    await world.admin.query(`revoke execute on function bus.publish from ${pair.source}`);
+    world.logged.length = 0;
+    const relay = started.relay(pair.relay(newBus(pair)));
+    const untilMs = performance.now() + 1_500;
+    while (performance.now() < untilMs) await pair.append(...agents);
+    const failures = world.logged.filter((each) => each === 'the relay could not publish, trying again');
+    // After 0, 100, 300, 700 and 1 500 ms.
+    expect(failures.length).toBeGreaterThan(1);
+    expect(failures.length).toBeLessThanOrEqual(5);
+    const beganMs = performance.now();
+    await relay.stop();
+    expect(performance.now() - beganMs).toBeLessThan(500);
+  });
+
+  it('publishes the largest fact there may be, and never meets a larger one', async () => {
+    const pair = await world.pair();
+    const relay = started.relay(pair.relay(newBus(pair)));
+    const key = 'k'.repeat(1_000);
+    const large = (expected: number, bytes: number) =>
+      pair.store.append([
+        {
+          streamId: key,
+          kind: 'agent',
+          partKey: key,
+          expected,
+          facts: [{ type: 'AgentSuspended', data: new Uint8Array(bytes) }],
+          call: testCall(),
+        },
+      ]);
+    await large(0, FACT_BYTES_MAX);
+    await expect(large(1, 1024 * 1024)).rejects.toMatchObject({ code: 'FACT_TOO_LARGE' });
+    await pair.append(...agents);
+    await eventually('all is published', async () => (await relay.lag()) === 0);
+    expect(await published(pair)).toBe(21);
   });
 });
