@@ -21,6 +21,9 @@ export interface Action {
 
 const known = ['type', 'name', 'location', 'identifier', 'datatypes', 'amount', 'attributes'];
 
+/** One more than a name may have, so that a name that was cut is never taken for one that was not. */
+const nameShown = 65;
+
 /**
  * Reads an action. It names one thing: no wildcards, no unknown members, at most 64 attributes.
  * @throws Refusal ACTION_INVALID, naming every bad field
@@ -86,7 +89,7 @@ function readAttributes(reader: FieldReader, json: unknown, field: string): Acti
     return reader.wrong(field, `must have at most ${LIST_MAX} members, has ${entries.length}`);
   const attributes: [string, AttributeValue][] = [];
   for (const [key, content] of entries) {
-    const name = readName(reader, key, member(field, key.slice(0, LIST_MAX)));
+    const name = readName(reader, key, member(field, key.slice(0, nameShown)));
     if (name === undefined) continue;
     const value = readAttribute(reader, content, member(field, name));
     if (value !== undefined) attributes.push([name, value]);

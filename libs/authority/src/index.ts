@@ -13,7 +13,9 @@ export {
 } from './detail.js';
 export * from './grant.js';
 export * from './limits.js';
+export * from './lock-orders.js';
 export * from './lock-table.js';
+export * from './lock-tool.js';
 export * from './match.js';
 export * from './message.js';
 export {

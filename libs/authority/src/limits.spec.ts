@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { limits as anyLimits, money } from '../test/arbitrary.js';
-import { consume, limitsJson, nothingUsed, parseLimits, type Usage } from './limits.js';
+import { consume, nothingUsed, parseLimits, type Usage } from './limits.js';
 import { parseMoney } from './money.js';
 
 const eur = (value: string) => parseMoney({ currency: 'EUR', value });
@@ -70,9 +70,6 @@ describe('limits', () => {
         expect(usage.calls <= (each.callsTotal ?? amounts.length)).toBe(true);
       }),
     ));
-
-  it('survive the wire', () =>
-    fc.assert(fc.property(anyLimits, (each) => expect(parseLimits(limitsJson(each))).toEqual(each))));
 
   it.each([
     [{ callsTotal: 0 }, 'limits.callsTotal'],

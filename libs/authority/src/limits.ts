@@ -1,5 +1,5 @@
-import { type Json, Refusal } from '@writ/kernel';
-import { addMoney, formatMoney, isAtMost, type Money, moneyJson, readMoney } from './money.js';
+import { Refusal } from '@writ/kernel';
+import { addMoney, formatMoney, isAtMost, type Money, readMoney } from './money.js';
 import { FieldReader, member } from './reader.js';
 
 /** How much a grant may be used; what is left out is not limited. */
@@ -44,14 +44,6 @@ export function parseLimits(json: unknown, field = 'limits'): Limits {
   const [first] = reader.violations;
   const message = `limits are not valid: \`${first?.field}\` ${first?.description}`;
   throw new Refusal('LIMITS_INVALID', 'invalid', message, reader.violations);
-}
-
-export function limitsJson({ amountTotal, amountEach, callsTotal }: Limits): Json {
-  return {
-    ...(amountTotal === undefined ? {} : { amountTotal: moneyJson(amountTotal) }),
-    ...(amountEach === undefined ? {} : { amountEach: moneyJson(amountEach) }),
-    ...(callsTotal === undefined ? {} : { callsTotal }),
-  };
 }
 
 export function isUnlimited({ amountTotal, amountEach, callsTotal }: Limits): boolean {

@@ -174,4 +174,23 @@ describe('the lock table', () => {
     expect(table.prune({ issuedAtMs: 101, nowMs: 1000 })).toBe(1);
     expect(isBlocked(table, { issuedAtMs: 5000, principals: [{ kind: 'agent', id: 'agt_2' }] })).toBe(true);
   });
+
+  it('forgets the end of a session once no session from before it still lives, and nothing else that is in force', () => {
+    const ended = { kind: 'session', target: 'ses_1', lockId: '' } as const;
+    const locked = { kind: 'session', target: 'ses_2' } as const;
+    const revoked = { kind: 'mandate', target: 'mdt_1', lockId: '' } as const;
+    const table = tableOf(
+      { ...lock, ...ended },
+      { ...lock, ...locked, seq: 2 },
+      { ...lock, ...revoked, seq: 3 },
+      { ...lock, ...locked, seq: 4, lockId: '' },
+      { ...lock, ...ended, seq: 5, lockId: 'lck_5', expiresMs: 500 },
+    );
+    const stops = ({ kind, target }: { kind: Principal['kind']; target: string }) =>
+      isBlocked(table, { issuedAtMs: 99, principals: [{ kind, id: target }] });
+    expect(table.prune({ issuedAtMs: 100, nowMs: 1000 })).toBe(0);
+    expect(stops(ended)).toBe(true);
+    expect(table.prune({ issuedAtMs: 101, nowMs: 1000 })).toBe(1);
+    expect([ended, locked, revoked].map(stops)).toEqual([false, true, true]);
+  });
 });

@@ -111,14 +111,15 @@ export class LockTable {
 
   /**
    * Forgets targets on which nothing is in force and whose cut-off lies before `issuedAtMs`: callers MUST
-   * know that nothing issued before it still lives (longest session plus clock skew). Returns how many were
-   * forgotten.
+   * know that nothing issued before it still lives (longest session plus clock skew). So are sessions that
+   * have ended before it, though their end is in force for good: their ids are never used again. Returns how
+   * many were forgotten.
    */
   prune(o: { readonly issuedAtMs: number; readonly nowMs: number }): number {
     let forgotten = 0;
     for (const kind of lockKinds)
       for (const [id, target] of this.#targets[kind])
-        if (stopOf(target, o.issuedAtMs, o.nowMs) === undefined) {
+        if (isOver(kind, target, o) || stopOf(target, o.issuedAtMs, o.nowMs) === undefined) {
           this.#targets[kind].delete(id);
           forgotten += 1;
         }
@@ -149,6 +150,16 @@ function place(targets: Record<LockKind, Map<string, Target>>, entry: LockEntry)
 function stopOf({ longest, cutOff }: Target, issuedAtMs: number, nowMs: number): LockEntry | undefined {
   if (longest !== undefined && !(nowMs >= endMs(longest))) return longest;
   return issuedAtMs > cutOff.notBeforeMs ? undefined : cutOff;
+}
+
+/** A session that ended before `issuedAtMs`, which was opened earlier still; a lock that is in force on it stays. */
+function isOver(
+  kind: LockKind,
+  { locks, cutOff }: Target,
+  { issuedAtMs, nowMs }: { issuedAtMs: number; nowMs: number },
+): boolean {
+  if (kind !== 'session' || cutOff.notBeforeMs >= issuedAtMs) return false;
+  return [...locks.values()].every((entry) => entry.lockId === '' || nowMs >= endMs(entry));
 }
 
 function endMs({ expiresMs }: LockEntry): number {

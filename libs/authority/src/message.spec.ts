@@ -67,6 +67,36 @@ describe('the authority object as a protobuf message', () => {
       'action.attributes[0]',
     ],
     [
+      'an attribute without a value after one whose name goes on',
+      {
+        ...bare,
+        attributes: [
+          { name: 'amount2', value: { $case: 'boolValue', value: true } },
+          { name: 'amount', value: undefined },
+        ],
+      },
+      'action.attributes[1]',
+    ],
+    [
+      'an attribute without a name after one that has one',
+      {
+        ...bare,
+        attributes: ['a', ''].map((name) => ({ name, value: { $case: 'boolValue', value: true } })),
+      },
+      'action.attributes[1]',
+    ],
+    [
+      'an attribute whose name is too long after one whose name is just short enough',
+      {
+        ...bare,
+        attributes: [64, 70].map((length) => ({
+          name: 'a'.repeat(length),
+          value: { $case: 'boolValue', value: true },
+        })),
+      },
+      'action.attributes[1]',
+    ],
+    [
       'an integer beyond 2^53',
       { ...bare, attributes: [{ name: 'a', value: { $case: 'intValue', value: 2n ** 53n + 1n } }] },
       'action.attributes[0]',

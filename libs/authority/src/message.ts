@@ -181,11 +181,17 @@ function inContractTerms<T>(read: () => T, attributeNames: readonly string[] = [
 
 function contractPath(field: string, attributeNames: readonly string[]): string {
   const [list = '', ...name] = field.split('.attributes.');
-  const index = attributeNames.findIndex((known) => known.startsWith(name.join('.attributes.')));
+  const index = indexOfName(name.join('.attributes.'), attributeNames);
   const path = name.length === 0 ? field : `${list}.attributes[${index}]`;
   return path
     .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     .replace(/\.currency$/, '.currency_code');
+}
+
+/** The place of the very name; only one that is too long is cut, and stands behind no other. */
+function indexOfName(shown: string, names: readonly string[]): number {
+  const index = names.indexOf(shown);
+  return index >= 0 ? index : names.findIndex((name) => name.startsWith(shown));
 }
 
 function moneyFields(message: MoneyMessage | undefined): { currency: string; value: string } | undefined {
