@@ -10,6 +10,12 @@ export const CAUSE_KEY = 'writ-cause';
 
 const causePattern = /^[\x21-\x7e]{1,200}$/;
 
+/** A call that somebody waits for. */
+export interface TimedCall extends Call {
+  /** When its time is over, by the machine's clock; undefined for streams, which last as long as both sides want. */
+  readonly endsAtMs?: number | undefined;
+}
+
 /** The `Call` of a request from outside. Only our services are believed about the cause; others cause themselves. */
 export function newCall(o: {
   clock: Clock;
@@ -21,7 +27,8 @@ export function newCall(o: {
   requestHash: string;
   trace: TracePoint;
   deadlineMs: number;
-}): Call {
+  endsAtMs: number | undefined;
+}): TimedCall {
   const named = textOf(o.metadata, CAUSE_KEY);
   return {
     callId: o.callId,
@@ -34,6 +41,7 @@ export function newCall(o: {
     traceparent: o.trace.traceparent,
     tracestate: o.trace.tracestate,
     deadlineMs: o.deadlineMs,
+    endsAtMs: o.endsAtMs,
     newId: (kind) => o.clock.newId(kind),
     newEventId: () => o.clock.newEventId(),
   };

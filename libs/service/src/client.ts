@@ -1,3 +1,4 @@
+import { errorMonitor } from 'node:events';
 import {
   type CallOptions,
   Client,
@@ -5,11 +6,12 @@ import {
   type ClientReadableStream,
   Metadata,
   type ServiceError,
+  type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import { context, trace } from '@opentelemetry/api';
+import { context, type Span, trace } from '@opentelemetry/api';
 import type { Call } from '@writ/kernel';
-import { CAUSE_KEY } from './call.js';
+import { CAUSE_KEY, type TimedCall } from './call.js';
 import { type Clock, machineMs } from './clock.js';
 import type { Definition, Method, RequestOf, ResponseOf } from './edge.js';
 import { MAX_REQUEST_BYTES } from './server.js';
@@ -87,22 +89,53 @@ function clientCall(client: Client, method: Method, clock: Clock): unknown {
   const { path, requestSerialize, responseDeserialize } = method;
   if (method.requestStream)
     return (wish: CallWish = {}) => {
-      const { metadata, options } = outgoing(path, wish, clock, undefined);
-      return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, options);
+      const { metadata, options, span } = outgoing(path, wish, clock, undefined);
+      return followed(
+        client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, options),
+        span,
+        wish.signal,
+      );
     };
   if (method.responseStream)
     return (request: unknown, wish: CallWish = {}) => {
-      const { metadata, options } = outgoing(path, wish, clock, undefined);
-      return client.makeServerStreamRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        metadata,
-        options,
+      const { metadata, options, span } = outgoing(path, wish, clock, undefined);
+      return followed(
+        client.makeServerStreamRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          request,
+          metadata,
+          options,
+        ),
+        span,
+        wish.signal,
       );
     };
   return (request: unknown, wish: CallWish = {}) => unaryCall(client, method, request, wish, clock);
+}
+
+/** The stream, which its signal cancels and which ends its span. */
+function followed<Stream extends ClientReadableStream<unknown> | ClientDuplexStream<never, unknown>>(
+  stream: Stream,
+  span: Span,
+  signal: AbortSignal | undefined,
+): Stream {
+  const abort = () => stream.cancel();
+  let ended = false;
+  const end = (code?: status) => {
+    if (ended) return;
+    ended = true;
+    signal?.removeEventListener('abort', abort);
+    endSpan(span, code === undefined || code === status.OK ? undefined : status[code]);
+  };
+  // Monitored and not listened to: an error that nobody listens for must still be thrown.
+  stream.once(errorMonitor, ({ code }: Partial<ServiceError>) => end(code));
+  stream.once('status', ({ code }: StatusObject) => end(code));
+  stream.once('close', () => end());
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
+  return stream;
 }
 
 function unaryCall(
@@ -147,9 +180,18 @@ function outgoing(path: string, wish: CallWish, clock: Clock, defaultMs: number 
   metadata.set(TRACEPARENT_KEY, traced.traceparent);
   if (traced.tracestate !== '') metadata.set(TRACESTATE_KEY, traced.tracestate);
   if (wish.call !== undefined) metadata.set(CAUSE_KEY, wish.call.callId);
-  const deadlineMs = wish.deadlineMs ?? wish.call?.deadlineMs ?? defaultMs;
-  const options: CallOptions = deadlineMs === undefined ? {} : { deadline: machineMs() + deadlineMs };
+  const deadline = deadlineOf(wish, defaultMs);
+  const options: CallOptions = deadline === undefined ? {} : { deadline };
   return { metadata, options, span: traced.span };
+}
+
+/** When the answer must be there, by the machine's clock. */
+function deadlineOf({ deadlineMs, call }: CallWish, defaultMs: number | undefined): number | undefined {
+  const timed: TimedCall | undefined = call;
+  // Some of what the call had when it arrived is gone by now.
+  if (deadlineMs === undefined && timed?.endsAtMs !== undefined) return timed.endsAtMs;
+  const leftMs = deadlineMs ?? call?.deadlineMs ?? defaultMs;
+  return leftMs === undefined ? undefined : machineMs() + leftMs;
 }
 
 /** The trace asked for, that of the call acted for, or the one that is active in this process. */

@@ -65,6 +65,19 @@ describe('errors on the wire', () => {
   });
 
   it.each([
+    ['an even number of units', '😀'.repeat(600)],
+    ['an odd number of units', `x${'😀'.repeat(600)}`],
+    ['half a surrogate pair', 'agent \ud83d'],
+  ])('can be sent when a message of %s is cut', (_title, text) => {
+    const fields = [{ field: text, description: text }];
+    const wire = toWire(new Refusal('INVALID_ARGUMENT', 'invalid', text, fields), callId);
+    expect(() => encodeURI(wire.details)).not.toThrow();
+    const remote = decoded(new Refusal('INVALID_ARGUMENT', 'invalid', text, fields));
+    for (const shown of [remote.fields[0]?.field, remote.fields[0]?.description])
+      expect(shown).not.toContain(text.length > 100 ? '\ufffd' : '\ud83d');
+  });
+
+  it.each([
     ['an error', new Error('hunter2')],
     ['text', 'hunter2'],
     [

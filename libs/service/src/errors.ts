@@ -144,6 +144,10 @@ function packed(type: string, value: Uint8Array): Any {
   return { typeUrl: `type.googleapis.com/google.rpc.${type}`, value: Buffer.from(value) };
 }
 
+/** At most `max` units of well-formed text: grpc-js throws for a status message with half a surrogate pair in it. */
 function cut(text: string, max: number): string {
-  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+  const whole = text.toWellFormed();
+  if (whole.length <= max) return whole;
+  const kept = whole.slice(0, max - 1);
+  return `${kept.isWellFormed() ? kept : kept.slice(0, -1)}…`;
 }

@@ -43,6 +43,8 @@ export interface Exchange {
   trace?: TracedSpan;
   caller?: Caller;
   deadlineMs: number;
+  /** When `deadlineMs` are over, by the machine's clock; streams have no such time. */
+  endsAtMs?: number;
   call?: Call;
 }
 

@@ -12,6 +12,7 @@ export * from './page.js';
 export type { BusChoice, ServiceSettings } from './parts.js';
 export { DEFAULT_DEADLINE_MS, MAX_DEADLINE_MS, pipeline } from './pipeline.js';
 export * from './probe.js';
+export * from './process-end.js';
 export * from './public-key.js';
 export * from './readiness.js';
 export * from './refusal-of.js';

@@ -2,6 +2,7 @@ import { createRequire, register } from 'node:module';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { NodeSDK } from '@opentelemetry/sdk-node';
+import { beforeEnd } from './process-end.js';
 
 /**
  * Starts OpenTelemetry when loaded with `node --import @writ/service/otel.js`. Traces go where the standard variables
@@ -28,6 +29,8 @@ const sdk = new NodeSDK({
 });
 sdk.start();
 
+// Spans are sent in batches: those of the last seconds would be lost at each stop.
+beforeEnd(() => sdk.shutdown());
 process.once('beforeExit', () => {
   void sdk.shutdown();
 });

@@ -131,12 +131,12 @@ function busOf(name: ServiceName, settings: ServiceSettings, database: Database,
     clientId: `writ-${name}`,
     replicationFactor,
     log,
-    onFatal: settings.onFatal ?? endProcess,
+    onFatal: settings.onFatal ?? throwUncaught,
   });
 }
 
 /** An uncaught exception ends the process: nobody else was named who would. */
-function endProcess(cause: Error): void {
+function throwUncaught(cause: Error): void {
   setImmediate(() => {
     throw cause;
   });

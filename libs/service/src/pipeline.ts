@@ -103,6 +103,7 @@ async function timed(exchange: Exchange, next: () => Promise<unknown>): Promise<
   // A stream lives as long as both sides want it; grpc-js itself ends it at a deadline the client named.
   if (rpc.streaming) return next();
   const { deadlineMs } = exchange;
+  exchange.endsAtMs = machineMs() + deadlineMs;
   let timer: NodeJS.Timeout | undefined;
   let late = false;
   const expiry = new Promise<never>((_resolve, reject) => {
@@ -169,6 +170,7 @@ async function called(exchange: Exchange, next: () => Promise<unknown>): Promise
     requestHash: key === '' ? '' : requestHash(rpc, { ...request, requestId: '' }, raw),
     trace: present(exchange.trace),
     deadlineMs: exchange.deadlineMs,
+    endsAtMs: exchange.endsAtMs,
   });
   return next();
 }

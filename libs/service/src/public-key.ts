@@ -25,17 +25,21 @@ export function publicJwk(text: string): Problem {
     : 'must be an EC key on P-256 with `x` and `y` on the curve';
 }
 
-/** The recorded form of a JWK that `publicJwk` accepts. */
+/**
+ * The recorded form of a JWK that `publicJwk` accepts. The coordinates are spelled anew: 43 base64url characters have two
+ * bits to spare, and one key must have one id.
+ */
 export function registeredKey(text: string): RegisteredKey {
-  const { x, y } = parsed(text) ?? {};
+  const { x, y } = keyOf(text)?.export({ format: 'jwk' }) ?? {};
   // The four members in this order are both the RFC 7638 input and the canonical form.
   const jwk = canonicalJson({ crv: 'P-256', kty: 'EC', x: String(x), y: String(y) });
   return { keyId: createHash('sha256').update(jwk).digest('base64url'), jwk };
 }
 
-/** The key to verify with; undefined when `text` is no point on the curve. */
+/** The key to verify with; undefined when `text` is no point on P-256. */
 export function keyOf(text: string): KeyObject | undefined {
   const { kty, crv, x, y } = parsed(text) ?? {};
+  if (kty !== 'EC' || crv !== 'P-256') return undefined;
   try {
     return createPublicKey({ key: { kty, crv, x, y } as JsonWebKey, format: 'jwk' });
   } catch {

@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerDuplexStream,
   type ServerWritableStream,
+  type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import type { Call } from '@writ/kernel';
@@ -68,12 +69,10 @@ function grpcHandler(o: Registered): UntypedHandleCall {
 function unaryHandler({ rpc, handler, encode, parts }: Registered): handleUnaryCall<Buffer, Buffer> {
   return (surface, respond) => {
     const exchange = opened(rpc, parts, surface, surface.request);
-    through(pipeline, exchange, async () =>
+    const answer = through(pipeline, exchange, async () =>
       encode(await handler(exchange.request, present(exchange.call))),
-    ).then(
-      (answer) => respond(null, answer as Buffer, trailer(exchange.callId)),
-      (wire: WireError) => respond(wire),
     );
+    settle(answer, exchange, respond);
   };
 }
 
@@ -85,11 +84,33 @@ function uploadHandler({
 }: Registered): handleClientStreamingCall<object, Buffer> {
   return (stream, respond) => {
     const exchange = opened(rpc, parts, stream, undefined);
-    through(pipeline, exchange, async () => encode(await handler(stream, present(exchange.call)))).then(
-      (answer) => respond(null, answer as Buffer, trailer(exchange.callId)),
-      (wire: WireError) => respond(wire),
+    const answer = through(pipeline, exchange, async () =>
+      encode(await handler(stream, present(exchange.call))),
     );
+    settle(answer, exchange, respond);
   };
+}
+
+/**
+ * Responds with what `answer` becomes. An answer that grpc-js throws for is logged and becomes an internal error: left
+ * alone it would be an unhandled rejection, and one call would end the process.
+ */
+function settle(
+  answer: Promise<unknown>,
+  { rpc, parts, callId }: Exchange,
+  respond: sendUnaryData<Buffer>,
+): void {
+  const notSent = (cause: unknown) => parts.telemetry.answerNotSent(callId, rpc.path.slice(1), cause);
+  answer
+    .then(
+      (bytes) => respond(null, bytes as Buffer, trailer(callId)),
+      (wire: WireError) => respond(wire),
+    )
+    .catch((cause: unknown) => {
+      notSent(cause);
+      respond(toWire(cause, callId));
+    })
+    .catch(notSent);
 }
 
 function streamHandler({
@@ -102,6 +123,8 @@ function streamHandler({
     const raw = 'request' in stream ? stream.request : undefined;
     const exchange = opened(rpc, parts, stream, raw);
     through(pipeline, exchange, async () => {
+      // Gone while the caller's roles were read: nothing would tell of its end any more.
+      if (stream.cancelled || stream.destroyed) return;
       const close = streams.add(stream, rpc.path, exchange.callId);
       parts.telemetry.streamOpened(rpc.path);
       try {

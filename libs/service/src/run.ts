@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from './definition.js';
 import type { BusChoice } from './parts.js';
+import { endProcess } from './process-end.js';
 import {
   address,
   describeSettings,
@@ -44,6 +45,7 @@ const EXIT_FAILED = 1;
 const EXIT_CONFIG = 78;
 /** From the signal to the end, whatever hangs. */
 const STOP_MS_MAX = 5_000;
+const CAUSES_MAX = 5;
 
 /**
  * The whole of a `main.ts`: reads the environment, starts the service, stops it on SIGTERM and SIGINT. A start that
@@ -55,16 +57,20 @@ export async function run(definition: ServiceDefinition): Promise<void> {
     return;
   }
   try {
-    const running = await startFromEnvironment(definition);
+    const running = await startFromEnvironment(definition, process.env);
     endOnSignals(running);
   } catch (error) {
     process.stderr.write(`${definition.name} did not start: ${reasonOf(error)}\n`);
-    process.exit(error instanceof SettingsError ? EXIT_CONFIG : EXIT_FAILED);
+    await endProcess(error instanceof SettingsError ? EXIT_CONFIG : EXIT_FAILED);
   }
 }
 
-async function startFromEnvironment(definition: ServiceDefinition): Promise<RunningService> {
-  const values = readSettings(tableOf(definition), process.env) as SettingsOf<typeof commonSettings>;
+/** Starts a service as `environment` says; whoever calls it stops it. */
+export async function startFromEnvironment(
+  definition: ServiceDefinition,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<RunningService> {
+  const values = readSettings(tableOf(definition), environment) as SettingsOf<typeof commonSettings>;
   const logger = createLogger({ service: definition.name, level: values.logLevel });
   const telemetry = new Telemetry(logger);
   const identity = await loadIdentity(values.identityDir, (cause) => telemetry.identityRenewalFailed(cause));
@@ -80,7 +86,7 @@ async function startFromEnvironment(definition: ServiceDefinition): Promise<Runn
     own: definition.settings === undefined ? undefined : new definition.settings(values as never),
     onFatal: (cause) => {
       logger.fatal({ err: cause }, 'service cannot go on');
-      process.exit(EXIT_FAILED);
+      void endProcess(EXIT_FAILED);
     },
   });
 }
@@ -103,10 +109,10 @@ function endOnSignals(running: RunningService): void {
     stopping = true;
     setTimeout(() => process.exit(EXIT_FAILED), STOP_MS_MAX).unref();
     running.stop().then(
-      () => process.exit(0),
+      () => endProcess(0),
       (error: unknown) => {
         process.stderr.write(`${running.name} did not stop cleanly after ${signal}: ${reasonOf(error)}\n`);
-        process.exit(EXIT_FAILED);
+        return endProcess(EXIT_FAILED);
       },
     );
   };
@@ -114,12 +120,15 @@ function endOnSignals(running: RunningService): void {
   process.on('SIGINT', stop);
   // Whoever started us with a channel and is gone, however it went.
   process.once('disconnect', () => stop('SIGTERM'));
+  // Gone while we were starting: that is not told a second time. Undefined where there never was a channel.
+  if (process.connected === false) stop('SIGTERM');
 }
 
-/** The chain of causes on one line: the last one is usually what a person can change. */
-function reasonOf(error: unknown): string {
+/** Why something failed, on one line: the chain of causes, for the last one is usually what a person can change. */
+export function reasonOf(error: unknown): string {
   const reasons: string[] = [];
-  for (let cause = error; cause instanceof Error && reasons.length < 5; cause = cause.cause)
-    reasons.push(cause.message.replaceAll('\n', ' '));
-  return reasons.join(': ') || 'for an unknown reason';
+  for (let cause = error; cause instanceof Error && reasons.length < CAUSES_MAX; cause = cause.cause) {
+    if (!reasons.includes(cause.message)) reasons.push(cause.message);
+  }
+  return (reasons.join(': ') || String(error)).replaceAll('\n', ' ');
 }

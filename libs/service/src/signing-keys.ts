@@ -1,9 +1,10 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { SigningKeyAdded, SigningKeyRetired } from '@writ/contracts/writ/session/v1/signing_key_facts.js';
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
 import { Database, schemasOf, type Tx } from '@writ/event-store';
 import type { Background } from './definition.js';
+import { keyOf, publicJwk } from './public-key.js';
 import { Telemetry } from './telemetry.js';
 import type { KeySource } from './token-verifier.js';
 import { Identity } from './trust/identity.js';
@@ -64,7 +65,7 @@ export class SigningKeys extends Reactions implements KeySource, Background {
     );
     const before = this.#keys;
     // One object per key for as long as it lives: the verifier remembers tokens by it.
-    this.#keys = new Map(rows.map(({ key_id, jwk }) => [key_id, before.get(key_id) ?? publicKeyOf(jwk)]));
+    this.#keys = new Map(rows.map(({ key_id, jwk }) => [key_id, before.get(key_id) ?? signingKeyOf(jwk)]));
   }
 
   override async handle(fact: ConsumedFact, tx: Tx): Promise<void> {
@@ -75,7 +76,7 @@ export class SigningKeys extends Reactions implements KeySource, Background {
   }
 
   async #add({ keyId, jwk }: SigningKeyAdded, tx: Tx): Promise<void> {
-    const key = publicKeyOf(jwk);
+    const key = signingKeyOf(jwk);
     await tx.query(`insert into ${this.#table} (key_id, jwk) values ($1, $2) on conflict do nothing`, [
       keyId,
       jwk,
@@ -98,9 +99,8 @@ export class SigningKeys extends Reactions implements KeySource, Background {
 }
 
 /** @throws Error for anything but a public EC P-256 key */
-function publicKeyOf(jwk: string): KeyObject {
-  const { kty, crv, x, y, ...rest } = JSON.parse(jwk);
-  if (kty !== 'EC' || crv !== 'P-256' || 'd' in rest)
-    throw new Error('a signing key must be a public EC P-256 JWK');
-  return createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
+function signingKeyOf(jwk: string): KeyObject {
+  const key = publicJwk(jwk) === undefined ? keyOf(jwk) : undefined;
+  if (key === undefined) throw new Error('a signing key must be a public EC P-256 JWK');
+  return key;
 }

@@ -90,6 +90,10 @@ export class Telemetry {
     this.log.warn({ callId, method, err: cause }, 'call failed after its deadline had passed');
   }
 
+  answerNotSent(callId: string, method: string, cause: unknown): void {
+    this.log.error({ callId, method, err: cause }, 'answer could not be sent');
+  }
+
   streamOpened(method: string): void {
     openStreams.add(1, { 'rpc.method': method });
   }

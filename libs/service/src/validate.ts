@@ -1,4 +1,4 @@
-import { type FieldViolation, type Id, type IdKind, idKinds, isId, Refusal } from '@writ/kernel';
+import { type FieldViolation, type IdKind, idKinds, isId, Refusal } from '@writ/kernel';
 
 /**
  * Field rules. Each returns what is wrong, in words that say what would be right, or undefined; `check` gathers them
@@ -39,12 +39,6 @@ export function id<K extends IdKind>(kind: K, value: string): Problem {
   return isId(kind, value)
     ? undefined
     : `must be an id of kind \`${idKinds[kind]}\`: \`${kind}_\` and a ULID`;
-}
-
-/** Narrows after a check: the value as an id of `kind`. Throws a bug's error when it is none. */
-export function asId<K extends IdKind>(kind: K, value: string): Id<K> {
-  if (!isId(kind, value)) throw new Error(`not checked: an id of kind \`${kind}\``);
-  return value;
 }
 
 const lineBreaks = /[\n\r\t]/g;
@@ -104,13 +98,6 @@ export function list<T>(
     if (problem !== undefined) return `[${index}] ${problem}`;
   }
   return undefined;
-}
-
-/** An update mask (AIP-134): at least one path, all of them changeable. */
-export function updateMask(paths: readonly string[] | undefined, changeable: readonly string[]): Problem {
-  const allowed = changeable.map((path) => `\`${path}\``).join(', ');
-  if (paths === undefined || paths.length === 0) return `must name at least one of ${allowed}`;
-  return paths.every((path) => changeable.includes(protoPath(path))) ? undefined : `may name ${allowed} only`;
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

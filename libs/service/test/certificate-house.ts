@@ -13,6 +13,7 @@ import type { Call } from '@writ/kernel';
 import { type ClientOf, connect } from '../src/client.js';
 import { SystemClock } from '../src/clock.js';
 import type { Access, Calls, Role } from '../src/edge.js';
+import type { Roles } from '../src/exchange.js';
 import { Readiness } from '../src/readiness.js';
 import { type RunningServer, startServer } from '../src/server.js';
 import { createLogger, Telemetry } from '../src/telemetry.js';
@@ -44,7 +45,7 @@ export class CertificateRpc implements Calls<typeof CertificateServiceService> {
 export class WatchRpc implements Calls<typeof WatchServiceService> {
   static readonly service = WatchServiceService;
   static readonly access = {
-    watch: ['agent', 'service:vault', 'enforcement-point'],
+    watch: ['agent', 'service:vault', 'enforcement-point', 'role:security'],
   } as const satisfies Access<typeof WatchServiceService>;
 
   constructor(private readonly house: { watching: Watching }) {}
@@ -69,7 +70,10 @@ export interface House {
 
 export const emptyAnswer = IssueCertificateResponse.fromPartial({});
 
-export async function openHouse(peers: Peers, o: { reflection?: boolean } = {}): Promise<House> {
+export async function openHouse(
+  peers: Peers,
+  o: { reflection?: boolean; roles?: Roles } = {},
+): Promise<House> {
   const clock = new SystemClock();
   const logged: string[] = [];
   const opened: { close(): void }[] = [];
@@ -77,7 +81,9 @@ export async function openHouse(peers: Peers, o: { reflection?: boolean } = {}):
   const telemetry = new Telemetry(
     createLogger({ service: 'registry', level: 'debug' }, { write: (line) => void logged.push(line) }),
   );
-  const roles = { rolesOf: async (id: string) => new Set<Role>(id === ADMIN_ID ? ['admin'] : []) };
+  const roles = o.roles ?? {
+    rolesOf: async (id: string) => new Set<Role>(id === ADMIN_ID ? ['admin'] : []),
+  };
   const identity = await peers.identity('/service/registry');
   const serverSpiffeId = identity.spiffeId;
   const chosen: Pick<House, 'answer' | 'watching'> = { answer: async () => emptyAnswer, watching: () => {} };

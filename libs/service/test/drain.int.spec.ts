@@ -4,6 +4,7 @@ import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { WatchRequest, WatchResponse } from '@writ/contracts/writ/watch/v1/watch.js';
 import { SystemClock } from '../src/clock.js';
+import type { Role } from '../src/edge.js';
 import { probe } from '../src/probe.js';
 import { refusalOf } from '../src/refusal-of.js';
 import { clientCredentials, serverNameOption } from '../src/trust/mutual-tls.js';
@@ -93,6 +94,31 @@ describe('a stream', () => {
     const [error] = await once(stream, 'error').catch((cause) => [cause]);
     expect(refusalOf(error)).toMatchObject({ status: 'INTERNAL', reason: 'INTERNAL' });
     expect(String(error)).not.toContain('hunter2');
+  });
+
+  it('is forgotten when its caller goes while the roles are read', async () => {
+    await house.close();
+    const { promise: roles, resolve: read } = Promise.withResolvers<ReadonlySet<Role>>();
+    const asked = Promise.withResolvers<void>();
+    const rolesOf = () => {
+      asked.resolve();
+      return roles;
+    };
+    house = await openHouse(peers, { roles: { rolesOf } });
+    let watched = false;
+    house.watching = () => {
+      watched = true;
+    };
+    const stream = house.watcher(await peers.identity(`/person/${ADMIN_ID}`)).watch();
+    const ended = once(stream.resume(), 'error').catch((cause) => [cause]);
+    await asked.promise;
+    stream.cancel();
+    await ended;
+    await delay(200);
+    read(new Set(['security']));
+    await delay(200);
+    expect(watched).toBe(false);
+    expect(house.logged.filter((line) => line.includes('WatchService/Watch'))).toHaveLength(1);
   });
 
   it('is refused to a caller without a row', async () => {

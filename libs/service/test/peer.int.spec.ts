@@ -1,5 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
+import { connect as tcpConnect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect as tlsConnect } from 'node:tls';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -112,6 +114,20 @@ describe('who may connect', () => {
     );
     client.close();
     expect(error).toBeInstanceOf(Error);
+  });
+
+  it('closes a connection that stays silent instead of shaking hands', async () => {
+    const [host, port] = house.server.address.split(':');
+    const socket = tcpConnect({ host, port: Number(port) });
+    await once(socket, 'connect');
+    const startMs = clock.monotonicMs();
+    const closed = once(socket.resume(), 'close').then(() => 'closed');
+    const patience = new AbortController();
+    const outcome = await Promise.race([closed, delay(7_000, 'still open', { signal: patience.signal })]);
+    patience.abort();
+    socket.destroy();
+    expect(outcome).toBe('closed');
+    expect(clock.monotonicMs() - startMs).toBeGreaterThan(4_000);
   });
 
   it('refuses TLS below 1.3', async () => {

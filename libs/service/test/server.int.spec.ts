@@ -73,6 +73,21 @@ describe('what goes wrong is said and no more', () => {
     expect(refused.callId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it.each([
+    ['even', '😀'.repeat(600)],
+    ['odd', `x${'😀'.repeat(600)}`],
+  ])(
+    'answers with a refusal of more emoji than fit, an %s number of units before them',
+    async (_parity, text) => {
+      house.answer = async () => {
+        throw new Refusal('REASON_TOO_LONG', 'precondition', text);
+      };
+      const refused = await failure(house.client(admin).issueCertificate(request));
+      expect(refused).toMatchObject({ status: 'FAILED_PRECONDITION', reason: 'REASON_TOO_LONG' });
+      expect(refused.message).toMatch(/^x?(😀)+…$/u);
+    },
+  );
+
   it('hides the cause of an internal error and logs it under the id of the call', async () => {
     house.answer = async () => {
       throw new Error('password of the database is hunter2');

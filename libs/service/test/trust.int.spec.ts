@@ -10,6 +10,7 @@ import { Readiness } from '../src/readiness.js';
 import { startServer } from '../src/server.js';
 import { createLogger, Telemetry } from '../src/telemetry.js';
 import { Identity, issuedIdentity, loadIdentity, newMaterial, saveIdentity } from '../src/trust/identity.js';
+import { MutualTls } from '../src/trust/mutual-tls.js';
 import { formatSpiffeId, parseSpiffeId } from '../src/trust/spiffe.js';
 import { createTrustDomain, openTrustDomain } from '../src/trust/trust-domain.js';
 import { AGENT_ID, newPeers, type Peers, ShiftedClock } from './trusted-peers.js';
@@ -127,6 +128,29 @@ describe('an identity', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     await writeFile(join(folder, 'tls.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
     await expect(loadIdentity(folder)).rejects.toThrow('is not the key of the certificate');
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['no certificate', '# roots follow\n'],
+    ['half a certificate', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
+  ])('is neither loaded nor taken over when there is %s in `ca.crt`', async (_title, roots) => {
+    const material = await newMaterial({ trustDomain: peers.domain, spiffeId, ttlSeconds: 60 });
+    await saveIdentity(folder, material);
+    const identity = await loadIdentity(folder);
+    await writeFile(join(folder, 'ca.crt'), roots);
+    await expect(identity.renew()).rejects.toThrow('ca.crt');
+    expect(identity.current().rootsPem).toBe(material.rootsPem);
+    await expect(loadIdentity(folder)).rejects.toThrow('ca.crt');
+    identity.stop();
+  });
+
+  it('without roots is none, for Node would trust every public authority', async () => {
+    const material = await newMaterial({ trustDomain: peers.domain, spiffeId, ttlSeconds: 60 });
+    const rootless = { ...material, rootsPem: '' };
+    expect(() => new Identity(rootless)).toThrow('no certificate');
+    const unguarded = Object.assign(new Identity(material), { current: () => rootless });
+    expect(() => new MutualTls(unguarded)).toThrow('no certificate');
   });
 
   it('of a server is renewed while the server runs', async () => {

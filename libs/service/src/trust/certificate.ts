@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { type KeyObject, webcrypto } from 'node:crypto';
+import { type KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { sha256Base64Url } from '../clock.js';
 
@@ -117,4 +117,15 @@ export function readCertificate(content: string | Uint8Array): CertificateFacts 
     notAfter: certificate.notAfter,
     sha256: sha256Base64Url(new Uint8Array(certificate.rawData)),
   };
+}
+
+/**
+ * The certificates of a PEM bundle as they are. Node takes an empty bundle for "the default", every public authority of
+ * the web, so it is refused, as is one with a certificate that cannot be read.
+ */
+export function rootsOf(pem: string): string {
+  const blocks = x509.PemConverter.decodeWithHeaders(pem).filter(({ type }) => type === 'CERTIFICATE');
+  if (blocks.length === 0) throw new Error('there is no certificate among the roots to trust');
+  for (const { rawData } of blocks) new X509Certificate(Buffer.from(rawData));
+  return pem;
 }

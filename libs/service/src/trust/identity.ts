@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.js';
 import { Secret } from '../secret.js';
-import { readCertificate } from './certificate.js';
+import { readCertificate, rootsOf } from './certificate.js';
 import { parseSpiffeId } from './spiffe.js';
 import { type TrustDomain, writePrivately } from './trust-domain.js';
 
@@ -42,6 +42,7 @@ export class Identity {
       failed(cause: unknown): void;
     },
   ) {
+    rootsOf(material.rootsPem);
     this.#current = material;
     this.#arm();
   }
@@ -72,6 +73,7 @@ export class Identity {
       throw new Error(
         `the renewed certificate is of \`${next.spiffeId}\`, not of \`${this.#current.spiffeId}\``,
       );
+    rootsOf(next.rootsPem);
     this.#current = next;
     for (const listener of this.#listeners) listener(next);
   }
@@ -173,6 +175,11 @@ async function readIdentity(dir: string): Promise<IdentityMaterial> {
   // A renewer replaces the files one by one: a key that is not the certificate's would break every handshake.
   if (!createPublicKey(keyText).equals(createPublicKey(chainPem)))
     throw new Error(`\`${join(dir, 'tls.key')}\` is not the key of the certificate beside it`);
+  try {
+    rootsOf(rootsPem);
+  } catch (cause) {
+    throw new Error(`reading the roots to trust in \`${join(dir, 'ca.crt')}\` failed`, { cause });
+  }
   return {
     spiffeId,
     chainPem,

@@ -1,10 +1,13 @@
 import { constants } from 'node:crypto';
 import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, experimental, ServerCredentials } from '@grpc/grpc-js';
-import { readCertificate } from './certificate.js';
+import { readCertificate, rootsOf } from './certificate.js';
 import type { Identity, IdentityMaterial } from './identity.js';
 import { rememberPeerCertificates } from './peer-certificate.js';
 import { parseSpiffeId } from './spiffe.js';
+
+/** Milliseconds for a handshake; Node's two minutes would let anybody hold connections open by staying silent. */
+const handshakeTimeout = 5_000;
 
 /**
  * Server side of mutual TLS: TLS 1.3, a client certificate of our roots or no connection. A renewed identity is taken
@@ -15,7 +18,7 @@ export class MutualTls extends ServerCredentials {
 
   constructor(private readonly identity: Identity) {
     super(
-      { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+      { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3', handshakeTimeout },
       contextOf(identity.current()),
     );
     rememberPeerCertificates();
@@ -64,7 +67,7 @@ function serverMistake(certificate: PeerCertificate, serverSpiffeId: string): Er
 /** Session tickets are off: a resumed session would skip the check of the client's certificate. */
 function contextOf(material: IdentityMaterial): SecureContextOptions {
   return {
-    ca: material.rootsPem,
+    ca: rootsOf(material.rootsPem),
     cert: material.chainPem,
     key: material.keyPem.reveal(),
     minVersion: 'TLSv1.3',

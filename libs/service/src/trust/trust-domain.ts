@@ -1,5 +1,5 @@
-import type { KeyObject, webcrypto } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createPublicKey, type KeyObject, randomUUID, type webcrypto } from 'node:crypto';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.js';
 import {
@@ -51,6 +51,8 @@ export interface IssuedCertificate {
  */
 export class TrustDomain {
   #issuer: Issuer;
+  /** Everybody who asks meanwhile waits for the one renewal. */
+  #renewal: Promise<Issuer> | undefined;
 
   constructor(
     readonly name: string,
@@ -67,9 +69,18 @@ export class TrustDomain {
 
   /** The issuing key of now. Renews it when more than half of its life is over. */
   async issuer(): Promise<Issuer> {
-    const halfLife = (this.#issuer.notBefore.getTime() + this.#issuer.notAfter.getTime()) / 2;
-    if (this.clock.now().getTime() > halfLife)
-      this.#issuer = await renewIssuer(this.name, this.dir, this.clock);
+    if (!isHalfOver(this.#issuer, this.clock)) return this.#issuer;
+    this.#renewal ??= this.#renew().finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  async #renew(): Promise<Issuer> {
+    // Another process on this folder may have been first.
+    const found = await readIssuer(this.name, this.dir);
+    const isFresh = found !== undefined && !isHalfOver(found, this.clock);
+    this.#issuer = isFresh ? found : await renewIssuer(this.name, this.dir, this.clock);
     return this.#issuer;
   }
 
@@ -119,19 +130,42 @@ export async function openTrustDomain(o: { name: string; dir: string; clock: Clo
   const rootPem = await readFile(join(o.dir, 'root.crt'), 'utf8');
   if (!readCertificate(rootPem).uris.includes(`spiffe://${o.name}`))
     throw new Error(`the root in \`${o.dir}\` is not that of trust domain \`${o.name}\``);
-  const issuingPem = await readFile(join(o.dir, 'issuing.crt'), 'utf8');
-  const keys = await keyPairOfPem(await readFile(join(o.dir, 'issuing.key'), 'utf8'));
+  const issuer = (await readIssuer(o.name, o.dir)) ?? (await renewIssuer(o.name, o.dir, o.clock));
+  return new TrustDomain(o.name, o.dir, o.clock, issuer);
+}
+
+/**
+ * The issuing key on disk; undefined when one half is missing or is not that of the other. The two are replaced one after
+ * the other, so a crash or a second process can leave a pair whose leaves nobody would accept.
+ */
+async function readIssuer(name: string, dir: string): Promise<Issuer | undefined> {
+  const rootPem = await readFile(join(dir, 'root.crt'), 'utf8');
+  const [issuingPem = '', keyPem = ''] = await Promise.all(
+    ['issuing.crt', 'issuing.key'].map((file) => readFile(join(dir, file), 'utf8').catch(unlessMissing)),
+  );
+  if (issuingPem === '' || keyPem === '') return undefined;
+  if (!createPublicKey(keyPem).equals(createPublicKey(issuingPem))) return undefined;
+  const { publicKey, privateKey: signingKey } = await keyPairOfPem(keyPem);
   const { notBefore, notAfter } = readCertificate(issuingPem);
-  return new TrustDomain(o.name, o.dir, o.clock, {
-    trustDomain: o.name,
+  return {
+    trustDomain: name,
     rootPem,
     issuingPem,
-    issuingName: issuingName(o.name),
-    publicKey: keys.publicKey,
-    signingKey: keys.privateKey,
+    issuingName: issuingName(name),
+    publicKey,
+    signingKey,
     notBefore,
     notAfter,
-  });
+  };
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): string {
+  if (error.code !== 'ENOENT') throw error;
+  return '';
+}
+
+function isHalfOver({ notBefore, notAfter }: Issuer, clock: Clock): boolean {
+  return clock.now().getTime() > (notBefore.getTime() + notAfter.getTime()) / 2;
 }
 
 /**
@@ -222,10 +256,18 @@ function newSerialNumber(clock: Clock): string {
   return bytes.toString('hex');
 }
 
-/** Writes for the owner only, and whole or not at all: a reader never sees half a key. */
-export async function writePrivately(path: string, content: string): Promise<void> {
-  const draft = `${path}.new`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await chmod(draft, 0o600);
-  await rename(draft, path);
+/**
+ * Writes for the owner only, and whole or not at all: a reader never sees half a key. Each writer has a draft of its own,
+ * so that two of them leave the content of one.
+ */
+export async function writePrivately(path: string, content: string | Uint8Array): Promise<void> {
+  const draft = `${path}.${randomUUID()}.new`;
+  try {
+    await writeFile(draft, content, { mode: 0o600, flag: 'wx' });
+    await chmod(draft, 0o600);
+    await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { force: true });
+    throw cause;
+  }
 }
