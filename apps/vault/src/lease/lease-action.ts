@@ -1,5 +1,8 @@
 import { type ActionMessage, actionToMessage } from '@writ/authority';
 
+/** Every lease is an action of this type. */
+export const LEASE_TYPE = 'database';
+
 /** What of a database role is part of the action that is decided, approved and recorded. */
 export interface LentRole {
   readonly databaseRoleId: string;
@@ -14,7 +17,7 @@ export interface LentRole {
  */
 export function leaseAction(role: LentRole, ttlSeconds: number): ActionMessage {
   return actionToMessage({
-    type: 'database',
+    type: LEASE_TYPE,
     name: 'lease',
     location: role.displayName,
     identifier: role.databaseRoleId,

@@ -6,12 +6,11 @@ import { Background, Clock, every, OwnCalls, Telemetry } from '@writ/service';
 import { type LeaseRow, LeaseView } from './lease.view.js';
 import { LeaseBackend } from './lease-backend.flow.js';
 import { LeaseCommands } from './lease-command.flow.js';
+import { LeaseLanes } from './lease-lane.store.js';
 import { LeaseMaking } from './lease-making.store.js';
 
 const SWEEP_EVERY_MS = 500;
 const BATCH = 200;
-/** Databases that are told to revoke at a time. */
-const LANES = 8;
 const STOP_MS_MAX = 800;
 
 /**
@@ -21,8 +20,7 @@ const STOP_MS_MAX = 800;
 @Injectable()
 export class LeaseRevocation extends Background {
   readonly #running = new Map<string, Promise<void>>();
-  readonly #queue: (() => void)[] = [];
-  #lanesFree = LANES;
+  readonly #lanes = new LeaseLanes();
   #stopped = false;
   #stop: () => Promise<void> = async () => undefined;
 
@@ -63,26 +61,53 @@ export class LeaseRevocation extends Background {
    * @returns resolves after the first attempt, whatever came of it; never rejects
    */
   async revoke(
-    { leaseId, agentId }: Pick<LeaseRow, 'leaseId' | 'agentId'>,
+    { leaseId, agentId, databaseRoleId }: Pick<LeaseRow, 'leaseId' | 'agentId' | 'databaseRoleId'>,
     cause: RevokeCause,
     call: Call,
   ): Promise<{ attempted: Promise<void> }> {
     await this.commands.handle({ type: 'RevokeLease', leaseId, cause }, agentId, call);
-    return { attempted: this.soon(leaseId, call) };
+    return { attempted: this.soon({ leaseId, databaseRoleId }, call) };
   }
 
   /** Tries at once to revoke a lease that is due. Never rejects: a failure is recorded and tried again. */
-  soon(leaseId: string, call?: Call): Promise<void> {
-    return this.#once(leaseId, () => this.#attempt(leaseId, call));
+  soon(
+    { leaseId, databaseRoleId }: Pick<LeaseRow, 'leaseId' | 'databaseRoleId'>,
+    call?: Call,
+  ): Promise<void> {
+    return this.#once(leaseId, databaseRoleId, () => this.#attempt(leaseId, call));
   }
 
+  /** Three parts that know nothing of each other, so that none keeps another from its work. */
   async #sweep(): Promise<void> {
     const now = this.clock.now();
+    const parts = [this.#expire(now), this.#abandon(now), this.#tryAgain(now)];
+    await Promise.all(
+      parts.map((part) => part.catch((cause) => this.#failed('leases were not swept', cause))),
+    );
+  }
+
+  async #expire(now: Date): Promise<void> {
     for (const lease of await this.leases.expired(now, BATCH))
-      await this.revoke(lease, RevokeCause.REVOKE_CAUSE_EXPIRED, this.calls.next('timer:expire-leases'));
+      await this.#alone(lease.leaseId, async () => {
+        await this.revoke(lease, RevokeCause.REVOKE_CAUSE_EXPIRED, this.calls.next('timer:expire-leases'));
+      });
+  }
+
+  async #abandon(now: Date): Promise<void> {
     for (const leaseId of await this.making.overdue(now, BATCH))
-      void this.#once(`making ${leaseId}`, () => this.#giveUp(leaseId));
-    for (const { leaseId } of await this.leases.due(now, BATCH)) void this.soon(leaseId);
+      await this.#alone(leaseId, async () => {
+        const { databaseRoleId } = await this.leases.get(leaseId);
+        void this.#once(`making ${leaseId}`, databaseRoleId, () => this.#giveUp(leaseId));
+      });
+  }
+
+  async #tryAgain(now: Date): Promise<void> {
+    for (const lease of await this.leases.due(now, BATCH)) void this.soon(lease);
+  }
+
+  /** A lease that fails is still due at the next sweep and keeps the others of this one from nothing. */
+  async #alone(leaseId: string, work: () => Promise<void>): Promise<void> {
+    await work().catch((cause) => this.#failed('a lease was not swept, it is tried again', cause, leaseId));
   }
 
   /**
@@ -127,29 +152,18 @@ export class LeaseRevocation extends Background {
     await this.making.end(leaseId);
   }
 
-  #once(key: string, work: () => Promise<void>): Promise<void> {
+  #once(key: string, databaseRoleId: string, work: () => Promise<void>): Promise<void> {
     const running = this.#running.get(key);
     if (running !== undefined || this.#stopped) return running ?? Promise.resolve();
-    const done = this.#inLane(work)
+    const done = this.#lanes
+      .run(databaseRoleId, work)
       .catch((cause) => this.#failed('a revocation broke off', cause))
       .finally(() => this.#running.delete(key));
     this.#running.set(key, done);
     return done;
   }
 
-  async #inLane(work: () => Promise<void>): Promise<void> {
-    if (this.#lanesFree > 0) this.#lanesFree -= 1;
-    else await new Promise<void>((resolve) => this.#queue.push(resolve));
-    try {
-      await work();
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#lanesFree += 1;
-      else next();
-    }
-  }
-
-  #failed(message: string, cause: unknown): void {
-    this.telemetry.log.error({ err: cause }, message);
+  #failed(message: string, cause: unknown, leaseId?: string): void {
+    this.telemetry.log.error({ err: cause, leaseId }, message);
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { Principal } from '@writ/authority';
+import { type Principal, toolsOf } from '@writ/authority';
 import { RevokeCause } from '@writ/contracts/writ/vault/v1/lease_facts.js';
 import { Database, type Tx } from '@writ/event-store';
 import { type Call, Refusal } from '@writ/kernel';
@@ -13,14 +13,12 @@ import { LeaseRevocation } from './lease.background.js';
 import { refuse } from './lease.js';
 import { type LeaseRow, LeaseView } from './lease.view.js';
 import { leaseAction } from './lease-action.js';
-import { LeaseBackend } from './lease-backend.flow.js';
+import { type Administrator, LeaseBackend } from './lease-backend.flow.js';
 import { LeaseCommands } from './lease-command.flow.js';
 import { LeaseMaking } from './lease-making.store.js';
 
 /** Generated: 256 bits, so nothing has to stretch it. */
 const PASSWORD_BYTES = 32;
-/** The longest that a database works on one statement after its caller has given up, see the provider. */
-const STATEMENT_MS_MAX = 6_000;
 /** Time in which a revocation is waited for before it is answered as under way. */
 const ATTEMPT_MS_MAX = 1_000;
 
@@ -69,16 +67,16 @@ export class LeaseFlow {
   async issue(wish: IssueWish, call: Call): Promise<IssuedLease> {
     const admitted = await this.gate.admit(wish, call);
     const role = await this.roles.get(wish.databaseRoleId);
-    const tools = toolsOf(role);
+    const action = leaseAction(role, wish.ttlSeconds);
+    const tools = toolsOf(action);
     this.gate.requireFree(admitted, tools);
-    const adminUrl = await this.backend.adminUrl(role);
+    const admin = await this.backend.administrator(role);
     const { approvalId, atLeast, token } = wish;
     const { certificateSha256, session } = admitted;
-    const action = leaseAction(role, wish.ttlSeconds);
     const question = { token, certificateSha256, sessionId: session.sessionId, action, approvalId, atLeast };
     const decisionId = await this.decisions.allow(question, call);
-    const lease = await this.#record(wish, admitted, role, decisionId, call);
-    const password = await this.#make(lease, role, adminUrl, call);
+    const lease = await this.#record(wish, admitted, { role, admin, decisionId }, call);
+    const password = await this.#make(lease, role, admin, call);
     // Somebody may have been locked since the decision; orders that came before the record have not seen the lease.
     await this.#requireStillFree(lease, admitted, tools, call);
     return { lease: await this.#handOut(lease, call), password };
@@ -90,9 +88,10 @@ export class LeaseFlow {
     const { session, agentIds } = admitted;
     const lease = await this.leases.get(leaseId);
     const { issueTime, databaseRoleId } = lease;
-    const { ttlSecondsMax, ...role } = await this.roles.get(databaseRoleId);
-    this.gate.requireFree(admitted, toolsOf(role));
+    const role = await this.roles.get(databaseRoleId);
+    this.gate.requireFree(admitted, toolsOf(leaseAction(role, ttlSeconds)));
     const { sessionId, expireTime: sessionExpireTime } = session;
+    const { ttlSecondsMax } = role;
     const span = { at: call.at, ttlSeconds, ttlSecondsMax, sessionExpireTime };
     await this.database.transaction(async (tx) => {
       await this.#holdLive(tx, sessionId, agentIds, call);
@@ -115,19 +114,26 @@ export class LeaseFlow {
   async #record(
     { ttlSeconds, approvalId }: IssueWish,
     { session, agentIds }: Admitted,
-    { databaseRoleId, ttlSecondsMax }: DatabaseRoleRow,
-    decisionId: string,
+    { role, admin, decisionId }: { role: DatabaseRoleRow; admin: Administrator; decisionId: string },
     call: Call,
   ): Promise<LeaseRow> {
     const leaseId = call.newId('lse');
     const { sessionId, agentId, expireTime: sessionExpireTime } = session;
+    const { databaseRoleId, ttlSecondsMax } = role;
+    const { secretVersion, databaseSha256 } = admin;
     const ids = { leaseId, databaseRoleId, sessionId, agentId, decisionId, approvalId };
+    const made = { secretVersion, databaseSha256 };
     const span = { at: call.at, ttlSeconds, ttlSecondsMax, sessionExpireTime };
-    const giveUpTime = new Date(call.at.getTime() + call.deadlineMs + STATEMENT_MS_MAX);
+    const giveUpTime = new Date(call.at.getTime() + call.deadlineMs + this.backend.createMsMax);
     await this.database.transaction(async (tx) => {
       await this.#holdLive(tx, sessionId, agentIds, call);
       await this.making.begin(tx, leaseId, giveUpTime);
-      const handled = await this.commands.handle({ type: 'IssueLease', ...ids, ...span }, agentId, call, tx);
+      const handled = await this.commands.handle(
+        { type: 'IssueLease', ...ids, ...made, ...span },
+        agentId,
+        call,
+        tx,
+      );
       if (handled.replayed) throw alreadyIssued(handled.streamId);
     });
     return this.leases.get(leaseId);
@@ -152,13 +158,13 @@ export class LeaseFlow {
   async #make(
     lease: LeaseRow,
     role: DatabaseRoleRow,
-    adminUrl: Secret<string>,
+    { url }: Administrator,
     call: Call,
   ): Promise<Secret<string>> {
     const { username, expireTime } = lease;
     const password = new Secret(Buffer.from(this.clock.randomBytes(PASSWORD_BYTES)).toString('base64url'));
     try {
-      await this.backend.create(adminUrl, role, { username, password, expireTime });
+      await this.backend.create(url, role, { username, password, expireTime });
       return password;
     } catch (cause) {
       // The row of its making stays: the database may still do late what it did not confirm in time.
@@ -192,11 +198,6 @@ export class LeaseFlow {
 /** A command that follows from the call and is not the one its request id stands for. */
 function anew(call: Call): Call {
   return { ...call, requestId: '', requestHash: '' };
-}
-
-/** A lock on a tool names the database role by its id or its name. */
-function toolsOf(role: Pick<DatabaseRoleRow, 'databaseRoleId' | 'displayName'>): readonly Principal[] {
-  return [role.databaseRoleId, role.displayName].map((id) => ({ kind: 'tool', id }));
 }
 
 function alreadyIssued(streamId: string) {

@@ -144,6 +144,14 @@ export function databaseCredentialsContract(name: string, make: () => Promise<Cr
       },
     );
 
+    it('know from a URL which database it leads to, whoever it logs in as', () => {
+      const { credentials, adminUrl, wrongUrl, deadUrl } = under;
+      expect(credentials.databaseOf(adminUrl)).toBeDefined();
+      expect(credentials.databaseOf(wrongUrl)).toBe(credentials.databaseOf(adminUrl));
+      expect(credentials.databaseOf(deadUrl)).not.toBe(credentials.databaseOf(adminUrl));
+      expect(credentials.databaseOf(new Secret('hunter2'))).toBeUndefined();
+    });
+
     it('say when the database is not there or does not know the administrator', async () => {
       const { credentials, deadUrl, wrongUrl } = under;
       const { username } = login;

@@ -28,6 +28,12 @@ export interface NewLogin {
  * DATABASE_REFUSED when the answer was no, DATABASE_ADMIN_INVALID when the URL is none.
  */
 export abstract class DatabaseCredentials {
+  /** After this long `create` has ended, and the database no longer works on what it was told, whatever it answered. */
+  abstract readonly createMsMax: number;
+
+  /** Which database a URL leads to, whoever it logs in as; undefined when it is no URL. Asks nobody. */
+  abstract databaseOf(adminUrl: Secret<string>): string | undefined;
+
   /**
    * The login works when this resolves. The password travels to the database in no form from which it can be found.
    * @throws Refusal DATABASE_ROLE_TOO_POWERFUL when the login could make itself more than its roles were meant to be

@@ -48,9 +48,10 @@ export class LeaseReactions extends Reactions {
     // First: a lease that is being recorded for this session now is either seen below or refused.
     await this.sessions.ended(tx, sessionId, agentId);
     const cause = RevokeCause.REVOKE_CAUSE_SESSION_ENDED;
-    for (const { leaseId, agentId: partKey } of await this.leases.activeOf(tx, sessionId)) {
+    for (const lease of await this.leases.activeOf(tx, sessionId)) {
+      const { leaseId, agentId: partKey } = lease;
       await this.commands.handle({ type: 'RevokeLease', leaseId, cause }, partKey, call, tx);
-      tx.afterCommit(() => this.revocation.soon(leaseId, call));
+      tx.afterCommit(() => this.revocation.soon(lease, call));
     }
   }
 }

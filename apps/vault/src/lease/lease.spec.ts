@@ -21,6 +21,8 @@ const ids = {
   agentId: 'agt_01K41M7JG0000000000000000A',
   decisionId: 'dec_01K41M7JG0000000000000000A',
   approvalId: '',
+  secretVersion: 2,
+  databaseSha256: 'ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0',
 };
 const issue: IssueLease = {
   type: 'IssueLease',

@@ -33,6 +33,9 @@ export interface IssueLease extends Span {
   readonly agentId: string;
   readonly decisionId: string;
   readonly approvalId: string;
+  /** Of the administrator's secret, and the digest of the place its URL leads to: where the login is to be found. */
+  readonly secretVersion: number;
+  readonly databaseSha256: string;
 }
 
 export interface RenewLease extends Span {
@@ -87,6 +90,7 @@ function expiry({ at, ttlSeconds, ttlSecondsMax, sessionExpireTime }: Span, issu
 
 function issue(command: IssueLease): LeaseEvent {
   const { leaseId, databaseRoleId, sessionId, agentId, decisionId, approvalId } = command;
+  const { secretVersion, databaseSha256 } = command;
   requireSession(command, sessionId);
   return {
     type: 'LeaseIssued',
@@ -99,6 +103,8 @@ function issue(command: IssueLease): LeaseEvent {
       approvalId,
       username: usernameOf(leaseId),
       expireTime: expiry(command, command.at),
+      secretVersion,
+      databaseSha256,
     },
   };
 }

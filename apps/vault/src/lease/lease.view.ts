@@ -20,6 +20,9 @@ export interface LeaseRow {
   readonly decisionId: string;
   readonly approvalId: string;
   readonly username: string;
+  readonly secretVersion: number;
+  /** Where the login is; empty when that was not recorded yet. */
+  readonly databaseSha256: string;
   readonly status: LeaseStatus;
   /** 0 while nobody asked to revoke it. */
   readonly revokeCause: RevokeCause;
@@ -39,6 +42,8 @@ interface RawRow {
   decision_id: string;
   approval_id: string;
   username: string;
+  secret_version: number;
+  database_sha256: string;
   status: LeaseStatus;
   revoke_cause: RevokeCause;
   failures: number;
@@ -61,10 +66,11 @@ const table = 'vault_view.lease';
 @Injectable()
 export class LeaseView extends View {
   readonly name = 'lease';
-  readonly version = 1;
+  readonly version = 2;
   readonly tables = `create table if not exists ${table} (
     lease_id text primary key, database_role_id text not null, session_id text not null, agent_id text not null,
     decision_id text not null, approval_id text not null, username text not null, status text not null,
+    secret_version int not null default 0, database_sha256 text not null default '',
     revoke_cause int not null default 0, failures int not null default 0, last_failure text not null default '',
     issue_time timestamptz not null, expire_time timestamptz not null, retry_time timestamptz,
     stream_version int not null) with (fillfactor = 80);
@@ -149,11 +155,13 @@ export class LeaseView extends View {
     return rows.map(leaseRow);
   }
 
-  /** Those whose revocation is to be tried at `at`. */
+  /** Those whose revocation is to be tried at `at`, at most `limit` of each database role: none crowds out the others. */
   async due(at: Date, limit: number): Promise<LeaseRow[]> {
     const { rows } = await this.database.query<RawRow>(
-      `select * from ${table} where status in ('revoking', 'revocation-failed') and retry_time <= $1
-       order by retry_time limit $2`,
+      `select * from (
+         select *, row_number() over (partition by database_role_id order by retry_time) as place from ${table}
+         where status in ('revoking', 'revocation-failed') and retry_time <= $1) due
+       where place <= $2 order by retry_time`,
       [at, limit],
       'lease.due',
     );
@@ -163,7 +171,8 @@ export class LeaseView extends View {
   async #insert(lease: LeaseIssued, fact: StoredFact, tx: Tx): Promise<void> {
     await tx.query(
       `insert into ${table} (lease_id, database_role_id, session_id, agent_id, decision_id, approval_id, username,
-         status, issue_time, expire_time, stream_version) values ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, $10)`,
+         status, issue_time, expire_time, stream_version, secret_version, database_sha256)
+       values ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, $10, $11, $12)`,
       [
         lease.leaseId,
         lease.databaseRoleId,
@@ -175,6 +184,8 @@ export class LeaseView extends View {
         fact.at,
         lease.expireTime,
         fact.version,
+        lease.secretVersion,
+        lease.databaseSha256,
       ],
     );
   }
@@ -203,6 +214,8 @@ function leaseRow(row: RawRow): LeaseRow {
     decisionId: row.decision_id,
     approvalId: row.approval_id,
     username: row.username,
+    secretVersion: row.secret_version,
+    databaseSha256: row.database_sha256,
     status: row.status,
     revokeCause: row.revoke_cause,
     failures: row.failures,

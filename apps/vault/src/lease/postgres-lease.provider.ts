@@ -3,6 +3,7 @@ import { Refusal } from '@writ/kernel';
 import type { Secret } from '@writ/service';
 import pg from 'pg';
 import { DatabaseCredentials, type NewLogin, refuseDatabase } from './lease.provider.js';
+import { membershipSql } from './membership.sql.js';
 import { SALT_BYTES, scramVerifier } from './scram.cipher.js';
 
 export interface PostgresSettings {
@@ -18,6 +19,8 @@ const POOL_CONNECTIONS = 4;
 const POOLS_MAX = 16;
 const CONNECT_MS = 2_000;
 const STATEMENT_MS = 5_000;
+/** The server has ended a statement before its answer is no longer waited for. */
+const ANSWER_MS = STATEMENT_MS + 1_000;
 const LOCK_MS = 2_000;
 /** How long the end of the login's connections is waited for, and how often it is looked for. */
 const TERMINATE_MS_MAX = 2_000;
@@ -48,10 +51,21 @@ order by rolname limit 1`;
  * `pg_signal_backend` to close connections; a superuser has all that.
  */
 export class PostgresCredentials extends DatabaseCredentials {
+  /** A connection, the look at the roles, the login. */
+  override readonly createMsMax = CONNECT_MS + 2 * ANSWER_MS;
   private readonly pools = new Map<string, pg.Pool>();
 
   constructor(private readonly settings: PostgresSettings) {
     super();
+  }
+
+  override databaseOf(adminUrl: Secret<string>): string | undefined {
+    const text = adminUrl.reveal();
+    if (!isUrl(text)) return undefined;
+    // As the driver reads it: a host in the query wins, and a database without a name is the user's.
+    const { hostname, port, pathname, username, searchParams } = new URL(text);
+    const host = (searchParams.get('host') ?? hostname).toLowerCase();
+    return `${host}:${port || '5432'}/${pathname.slice(1) || username}`;
   }
 
   override async create(adminUrl: Secret<string>, login: NewLogin): Promise<void> {
@@ -130,7 +144,7 @@ export class PostgresCredentials extends DatabaseCredentials {
     const connectionString = adminUrl.reveal();
     const known = this.pools.get(connectionString);
     if (known !== undefined) return known;
-    if (!/^postgres(ql)?:\/\//.test(connectionString) || !URL.canParse(connectionString))
+    if (!isUrl(connectionString))
       throw refuseDatabase(
         'DATABASE_ADMIN_INVALID',
         'the secret of the database role holds no connection URL `postgres://…`; add a version that does',
@@ -142,7 +156,7 @@ export class PostgresCredentials extends DatabaseCredentials {
       connectionTimeoutMillis: CONNECT_MS,
       statement_timeout: STATEMENT_MS,
       lock_timeout: LOCK_MS,
-      query_timeout: STATEMENT_MS + 1_000,
+      query_timeout: ANSWER_MS,
       idleTimeoutMillis: 30_000,
     });
     // An idle connection that breaks is replaced at the next use, which reports what is wrong then.
@@ -160,6 +174,10 @@ export class PostgresCredentials extends DatabaseCredentials {
     this.pools.delete(url);
     void pool.end();
   }
+}
+
+function isUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\//.test(text) && URL.canParse(text);
 }
 
 async function requireHarmless(client: pg.PoolClient, memberOf: readonly string[]): Promise<void> {
@@ -232,11 +250,11 @@ async function closeConnections(client: pg.PoolClient, oid: string): Promise<voi
 async function dropRole(client: pg.PoolClient, role: string, group: string | null): Promise<void> {
   await client.query('begin');
   try {
-    const { rows } = await client.query<{ rolsuper: boolean }>(
-      'select rolsuper from pg_roles where rolname = current_user',
+    const { rows } = await client.query<{ rolsuper: boolean; version: number }>(
+      `select rolsuper, current_setting('server_version_num')::int as version from pg_roles where rolname = current_user`,
     );
-    // Since PostgreSQL 16 the creator of a role may give itself its rights and does not have them by itself.
-    if (rows[0]?.rolsuper !== true) await client.query(`grant ${role} to current_user with inherit true`);
+    const [admin] = rows;
+    if (admin !== undefined && !admin.rolsuper) await client.query(membershipSql(role, admin.version));
     if (group !== null) await client.query(`reassign owned by ${role} to ${client.escapeIdentifier(group)}`);
     await client.query(`drop owned by ${role}`);
     await client.query(`drop role ${role}`);

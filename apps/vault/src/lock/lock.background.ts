@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   Background,
   Clock,
+  every,
   type FeedState,
   Identity,
   LockFeed,
@@ -12,18 +13,21 @@ import {
 import { VaultSettings } from '../vault.settings.js';
 import { Locks } from './lock-sink.store.js';
 
+const PRUNE_EVERY_MS = 10_000;
+
 /** The vault's line to the session-broker's stop orders. While it is not LIVE, nothing is issued and nothing is read. */
 @Injectable()
 export class LockWatch extends Background {
   readonly #feed: LockFeed;
+  #stopPruning: () => Promise<void> = async () => undefined;
 
   constructor(
     settings: VaultSettings,
     identity: Identity,
-    clock: Clock,
-    telemetry: Telemetry,
+    private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
     readiness: Readiness,
-    locks: Locks,
+    private readonly locks: Locks,
   ) {
     super();
     this.#feed = new LockFeed({
@@ -39,11 +43,19 @@ export class LockWatch extends Background {
   }
 
   start(): Promise<void> {
+    this.#stopPruning = every(
+      PRUNE_EVERY_MS,
+      async () => {
+        this.locks.prune(this.clock.now());
+      },
+      (cause) => this.telemetry.log.error({ err: cause }, 'stop orders were not pruned, it is tried again'),
+    );
     return this.#feed.start();
   }
 
-  stop(): Promise<void> {
-    return this.#feed.stop();
+  async stop(): Promise<void> {
+    await this.#stopPruning();
+    await this.#feed.stop();
   }
 
   state(): FeedState {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createKeyFile, FileKeys, rotateKeyFile } from './file-kek.provider.js';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { createKeyFile, FileKeys } from './file-kek.provider.js';
 import { keyProviderContract } from './kek.provider.contract.js';
 
 let folder: string;
@@ -25,7 +26,9 @@ keyProviderContract('a file', async () => {
   return {
     keys: await FileKeys.open(path, randomBytes),
     rotated: async () => {
-      await rotateKeyFile(path, randomBytes);
+      // By hand: a line on top.
+      const kept = await readFile(path, 'utf8');
+      await writeFile(path, `${randomBytes(32).toString('base64')}\n${kept}`);
       return FileKeys.open(path, randomBytes);
     },
     stranger: async () => FileKeys.open(await newKeyFile(), randomBytes),
@@ -77,6 +80,33 @@ describe('a key file', () => {
     const before = await readFile(path, 'utf8');
     await expect(createKeyFile(path, randomBytes)).rejects.toThrow('EEXIST');
     expect(await readFile(path, 'utf8')).toBe(before);
+  });
+
+  it('is on the disk before it gets its name, and its name before it is used', async () => {
+    const path = join(folder, 'synced');
+    const handle = await open(folder);
+    const files = Object.getPrototypeOf(handle);
+    await handle.close();
+    const synced: string[] = [];
+    const { sync } = files;
+    const spy = jest.spyOn(files, 'sync').mockImplementation(async function (this: typeof handle) {
+      const what = (await this.stat()).isDirectory() ? 'folder' : 'file';
+      synced.push(`${what}, ${existsSync(path) ? 'named' : 'not named'}`);
+      return sync.call(this);
+    });
+    await createKeyFile(path, randomBytes).finally(() => spy.mockRestore());
+    expect(synced).toEqual(['file, not named', 'folder, named']);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  it('is made although a crash left a draft of it behind, and leaves none', async () => {
+    const path = join(folder, 'after-a-crash');
+    await writeFile(`${path}.new`, 'half a k', { mode: 0o600 });
+    await createKeyFile(path, randomBytes);
+    await FileKeys.open(path, randomBytes);
+    expect((await readdir(folder)).filter((name) => name.startsWith('after-a-crash'))).toEqual([
+      'after-a-crash',
+    ]);
   });
 
   async function fileWith(content: string): Promise<string> {

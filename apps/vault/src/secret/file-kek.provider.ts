@@ -1,6 +1,7 @@
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, open, rename, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Secret } from '@writ/service';
 import { decrypt, encrypt, NONCE_BYTES } from './aes-gcm.cipher.js';
 import { DATA_KEY_BYTES, KeyProvider, refuseKey, type WrappedKey } from './kek.provider.js';
@@ -70,18 +71,42 @@ export class FileKeys extends KeyProvider {
   }
 }
 
-/** Makes a key file with one new key. Never overwrites: a lost key is a lost vault. */
+/**
+ * Makes a key file with one new key. Never overwrites: a lost key is a lost vault. The file gets its name when it is whole and
+ * on the disk, so that a crash leaves either no key file or one that no later crash can take away.
+ *
+ * @throws Error EEXIST when there is one
+ */
 export async function createKeyFile(path: string, randomBytes: RandomBytes): Promise<void> {
-  await writeFile(path, head + lineOf(randomBytes(KEY_BYTES)), { mode: 0o600, flag: 'wx' });
-  await chmod(path, 0o600);
+  const draft = `${path}.new`;
+  // Left by a crash: no key of a vault, or one that has its name too.
+  await rm(draft, { force: true });
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    // Whatever the umask takes away.
+    await file.chmod(0o600);
+    await file.writeFile(head + lineOf(randomBytes(KEY_BYTES)));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    // Unlike a rename it refuses a name that is taken.
+    await link(draft, path);
+  } finally {
+    await rm(draft);
+  }
+  await syncFolder(dirname(path));
 }
 
-/** Puts a new key on top. The vault wraps with it after its next start. */
-export async function rotateKeyFile(path: string, randomBytes: RandomBytes): Promise<void> {
-  const keys = [randomBytes(KEY_BYTES), ...(await readKeys(path))];
-  const draft = `${path}.new`;
-  await writeFile(draft, head + keys.map(lineOf).join(''), { mode: 0o600, flag: 'wx' });
-  await rename(draft, path);
+/** A name is on the disk when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 async function readKeys(path: string): Promise<Buffer[]> {

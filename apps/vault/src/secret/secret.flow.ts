@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { toolsOf } from '@writ/authority';
 import { CommandHandler, Database, type Handled } from '@writ/event-store';
 import { type Call, canonicalJson } from '@writ/kernel';
 import { Secret, sha256Base64Url } from '@writ/service';
@@ -106,6 +107,8 @@ export class SecretFlow {
     const { session, agentIds, certificateSha256 } = admitted;
     const { token, approvalId, atLeast } = wish;
     const action = readAction(secret, id.version);
+    const tools = toolsOf(action);
+    this.gate.requireFree(admitted, tools);
     const question = { token, certificateSha256, sessionId: session.sessionId, action, approvalId, atLeast };
     const decisionId = await this.decisions.allow(question, call);
     const value = await this.values.open(id);
@@ -132,7 +135,8 @@ export class SecretFlow {
           `version \`${id.version}\` of \`${id.secretId}\` was destroyed just now`,
         );
     });
-    this.gate.requireFree(admitted);
+    // Somebody or something may have been locked since the decision.
+    this.gate.requireFree(admitted, tools);
     return { version: id.version, value, decisionId };
   }
 

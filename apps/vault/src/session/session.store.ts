@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { LockKind, Principal } from '@writ/authority';
+import { type LockKind, type Principal, toolsOf } from '@writ/authority';
 import type { SessionOpened } from '@writ/contracts/writ/session/v1/session_facts.js';
 import { Database, type Tx } from '@writ/event-store';
+import { LEASE_TYPE } from '../lease/lease-action.js';
 
 /** A session as the vault knows it: who is in its chain, and until when it lives. */
 export interface KnownSession {
@@ -16,6 +17,7 @@ export interface KnownSession {
 export interface HeldLease {
   readonly leaseId: string;
   readonly agentId: string;
+  readonly databaseRoleId: string;
   readonly sessionOpenTime: Date;
   readonly principals: readonly Principal[];
 }
@@ -48,7 +50,7 @@ const heldBy: Readonly<Record<LockKind, string>> = {
   delegation: '$1 = any(s.delegation_ids)',
   owner: `exists (select from ${agent} a where a.agent_id = any(s.agent_ids) and a.owner = $1)`,
   blueprint: `exists (select from ${agent} a where a.agent_id = any(s.agent_ids) and a.blueprint_id = $1)`,
-  tool: '$1 in (l.database_role_id, r.display_name)',
+  tool: `$1 in ('${LEASE_TYPE}', l.database_role_id, r.display_name)`,
 };
 
 /**
@@ -162,6 +164,7 @@ function heldLease(row: HeldRow): HeldLease {
   return {
     leaseId: row.lease_id,
     agentId: row.agent_id,
+    databaseRoleId: row.database_role_id,
     sessionOpenTime: row.open_time,
     principals: [
       { kind: 'session', id: row.session_id },
@@ -170,8 +173,7 @@ function heldLease(row: HeldRow): HeldLease {
       ...row.delegation_ids.map((id): Principal => ({ kind: 'delegation', id })),
       ...row.agent_ids.map((id): Principal => ({ kind: 'agent', id })),
       ...kinPrincipals(row.owners ?? [], row.blueprints ?? []),
-      { kind: 'tool', id: row.database_role_id },
-      { kind: 'tool', id: row.role_name },
+      ...toolsOf({ type: LEASE_TYPE, location: row.role_name, identifier: row.database_role_id }),
     ],
   };
 }
