@@ -77,10 +77,11 @@ describe('a token', () => {
     },
   );
   it('that somebody else shows is refused', async () => {
-    const stolen = house
-      .decisions(other.identity)
-      .decide(question(worker, payment('1'), { presentedCertificateSha256: '' }));
-    expect(await refused(() => stolen)).toMatchObject({ reason: 'TOKEN_BINDING_MISMATCH' });
+    const stolen = () =>
+      house
+        .decisions(other.identity)
+        .decide(question(worker, payment('1'), { presentedCertificateSha256: '' }));
+    expect(await refused(stolen)).toMatchObject({ reason: 'TOKEN_BINDING_MISMATCH' });
   });
   it('that an enforcement point shows for a certificate it was not bound to is refused', async () => {
     const presentedCertificateSha256 = other.identity.current().certificateSha256;
@@ -106,11 +107,11 @@ describe('a caller', () => {
       const audit = await house.world.identity({ kind: 'service', id: 'audit' });
       for (const identity of [admin, audit]) {
         const one = question(worker, payment('1'));
-        const call =
+        const call = () =>
           name === 'decide'
             ? house.decisions(identity).decide(one)
             : house.decisions(identity).decideBatch({ requests: [one] });
-        expect(await refused(() => call)).toMatchObject({ reason: 'CALLER_NOT_ALLOWED' });
+        expect(await refused(call)).toMatchObject({ reason: 'CALLER_NOT_ALLOWED' });
       }
     },
   );

@@ -159,10 +159,20 @@ describe('after a restart', () => {
     const worker = await house.worker({ total: '1000' });
     const requestId = newRequestId();
     const first = await house.pay(worker, '600', { requestId });
+    // Presented and not needed, so the fact of an allow does not name it.
+    const approvalId = house.world.clock.newId('apr');
+    const [unneeded, overdrawn] = [newRequestId(), newRequestId()];
+    const repeated = async () => [
+      await house.pay(worker, '0', { requestId: unneeded, approvalId }),
+      await house.pay(worker, '2000', { requestId: overdrawn, approvalId }),
+    ];
+    const before = await repeated();
+    expect(before.map(({ reasonCode }) => reasonCode)).toEqual(['PERMITTED', 'LIMIT_AMOUNT_TOTAL']);
     await Promise.all([house.engine.stop(), second.stop()]);
     await house.sql("update policy_engine_view.view_state set version = 0 where name = 'decision'");
     house.engine = await house.startEngine();
     expect(await house.pay(worker, '600', { requestId })).toEqual(first);
+    expect(await repeated()).toEqual(before);
     expect((await house.pay(worker, '401')).reasonCode).toBe('LIMIT_AMOUNT_TOTAL');
     expect((await house.pay(worker, '400')).outcome).toBe(Outcome.OUTCOME_ALLOW);
   });

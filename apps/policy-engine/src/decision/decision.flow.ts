@@ -12,7 +12,7 @@ import type { RecordedDecision } from './decision.view.js';
 import { type FactPosition, KnowledgeFeed } from './knowledge.background.js';
 import { Locks } from './locks.background.js';
 import { isStop } from './reasons.js';
-import { limitUseOf, questionHash } from './reservation.store.js';
+import { limitUseOf } from './reservation.store.js';
 import { deny, type Verdict } from './verdict.js';
 
 /** A request that was checked: its token is genuine, its action well formed. */
@@ -50,9 +50,28 @@ export class Decisions {
    */
   async decide(asked: Asked, call: Call): Promise<{ made: DecisionMade; pos: number | undefined }> {
     const question = questionOf(asked, call);
-    const verdict = await this.#verdict(asked, question);
-    const draft = this.#draft(asked, question, verdict, call);
-    const answer = await this.#answer(draft, verdict);
+    return this.#settle(asked, question, await this.#verdict(asked, question), call);
+  }
+
+  /**
+   * One question among others: a request id that came before with another question is a deny of this one, so that the
+   * answers to the others, which are recorded, reach the caller.
+   *
+   * @throws Refusal TOO_MANY_WAITING, CLOSING, RECORD_UNAVAILABLE
+   */
+  async decideAmong(asked: Asked, call: Call): Promise<{ made: DecisionMade; pos: number | undefined }> {
+    try {
+      return await this.decide(asked, call);
+    } catch (cause) {
+      if (!(cause instanceof Refusal) || cause.code !== 'REQUEST_ID_REUSED') throw cause;
+      const unremembered = { ...asked, requestId: '' };
+      const reused = deny('REQUEST_ID_REUSED', cause.message);
+      return this.#settle(unremembered, questionOf(asked, call), reused, call);
+    }
+  }
+
+  async #settle(asked: Asked, question: Question, verdict: Verdict, call: Call) {
+    const answer = await this.#answer(this.#draft(asked, question, verdict, call), verdict);
     this.telemetry.decided(Outcome[answer.made.outcome] ?? '', answer.made.reasonCode);
     return answer;
   }
@@ -132,8 +151,7 @@ export class Decisions {
       sponsorId: known.agent(question.agentId)?.sponsorId ?? '',
       decideTime: question.at,
     };
-    const hash = questionHash(question.actionDigest, approvalId);
-    return { made, limitDemands: verdict.limitDemands, questionHash: hash, call };
+    return { made, limitDemands: verdict.limitDemands, approvalId, call };
   }
 }
 

@@ -76,7 +76,7 @@ export class DecisionRpc implements Calls<typeof DecisionServiceService> {
 
   async decide(request: DecideRequest, call: Call): Promise<DecideResponse> {
     check(problemsOf(request, call, ''));
-    return this.#answer(await this.#read(request, call, 'action'), call);
+    return answerMessage(await this.decisions.decide(await this.#read(request, call, 'action'), call));
   }
 
   async decideBatch({ requests }: DecideBatchRequest, call: Call): Promise<DecideBatchResponse> {
@@ -91,7 +91,8 @@ export class DecisionRpc implements Calls<typeof DecisionServiceService> {
     const asked: Asked[] = [];
     for (const [place, request] of requests.entries())
       asked.push(await this.#read(request, call, `requests[${place}].action`));
-    return { responses: await Promise.all(asked.map((one) => this.#answer(one, call))) };
+    const answers = await Promise.all(asked.map((one) => this.decisions.decideAmong(one, call)));
+    return { responses: answers.map(answerMessage) };
   }
 
   async getDecision({ decisionId }: GetDecisionRequest, call: Call): Promise<Decision> {
@@ -125,22 +126,6 @@ export class DecisionRpc implements Calls<typeof DecisionServiceService> {
     return { claims, action, approvalId: request.approvalId, atLeast, requestId: request.requestId };
   }
 
-  async #answer(asked: Asked, call: Call): Promise<DecideResponse> {
-    const { made, pos } = await this.decisions.decide(asked, call);
-    return {
-      decisionId: made.decisionId,
-      outcome: made.outcome,
-      reasonCode: made.reasonCode,
-      reason: made.reason,
-      actionDigest: made.actionDigest,
-      approvalDemand: made.approvalDemand,
-      policySetId: made.policySetId,
-      policySetVersion: made.policySetVersion,
-      policyIds: made.policyIds,
-      position: pos === undefined ? undefined : { source: 'policy-engine', pos: BigInt(pos) },
-    };
-  }
-
   async #mayRead({ agentId, personId, sponsorId }: DecisionMade, { caller }: Call): Promise<boolean> {
     if (caller.kind === 'service') return true;
     if (caller.kind === 'agent') return caller.id === agentId;
@@ -164,6 +149,21 @@ function problemsOf(request: DecideRequest, call: Call, path: string): Record<st
     [`${path}approval_id`]: optional(approvalId, id('apr', approvalId)),
     [`${path}at_least`]: list(atLeast, { max: positionsMax, rule: position }),
     [`${path}request_id`]: optional(request.requestId, requestId(request.requestId)),
+  };
+}
+
+function answerMessage({ made, pos }: { made: DecisionMade; pos: number | undefined }): DecideResponse {
+  return {
+    decisionId: made.decisionId,
+    outcome: made.outcome,
+    reasonCode: made.reasonCode,
+    reason: made.reason,
+    actionDigest: made.actionDigest,
+    approvalDemand: made.approvalDemand,
+    policySetId: made.policySetId,
+    policySetVersion: made.policySetVersion,
+    policyIds: made.policyIds,
+    position: pos === undefined ? undefined : { source: 'policy-engine', pos: BigInt(pos) },
   };
 }
 

@@ -27,6 +27,7 @@ interface Ask extends Partial<Pick<Question, 'sessionId' | 'mandateId' | 'delega
   pay?: string;
   currency?: string;
   location?: string;
+  identifier?: string;
   datatypes?: string[];
   attributes?: Record<string, unknown>;
   action?: object;
@@ -91,12 +92,13 @@ function knowledgeOf(facts: readonly FactRow[], unreadable: readonly string[] = 
   return knowledge;
 }
 
-function actionOf({ action, pay, currency = 'EUR', location = 'pg://erp', datatypes, attributes, as }: Ask) {
+function actionOf(ask: Ask) {
+  const { action, pay, currency = 'EUR', location = 'pg://erp', identifier, datatypes, attributes, as } = ask;
   if (action !== undefined) return parseAction(action);
   if (as === 'fx')
     return parseAction({ type: 'http_api', name: 'get', location: 'https://rates.example/eur' });
   const amount = { currency, value: pay };
-  return parseAction({ type: 'payment', name: 'pay', location, amount, datatypes, attributes });
+  return parseAction({ type: 'payment', name: 'pay', location, identifier, amount, datatypes, attributes });
 }
 
 function questionOf(ask: Ask): Question {

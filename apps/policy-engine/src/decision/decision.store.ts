@@ -13,19 +13,14 @@ import {
 } from '@writ/event-store';
 import { type Call, refusals } from '@writ/kernel';
 import { decisionFacts } from './decision.facts.js';
-import {
-  decisionStream,
-  decisionsById,
-  indexDecisions,
-  type RecordedDecision,
-  requestOf,
-} from './decision.view.js';
+import { decisionStream, decisionsById, indexDecisions, type RecordedDecision } from './decision.view.js';
 import type { ReasonCode } from './reasons.js';
 import {
   freeApprovals,
   grantRequests,
   holdUsage,
   putUsage,
+  questionHash,
   type RequestClaim,
   requestKey,
   useApprovals,
@@ -35,8 +30,8 @@ import {
 export interface Draft {
   readonly made: DecisionMade;
   readonly limitDemands: readonly LimitDemand[];
-  /** Of the question as it was asked, `questionHash`: what a repetition under the same request id must equal. */
-  readonly questionHash: string;
+  /** The approval that was presented, needed or not; empty when there was none. */
+  readonly approvalId: string;
   readonly call: Call;
 }
 
@@ -173,10 +168,17 @@ async function settleRequests(tx: Tx, drafts: readonly Draft[], settled: readonl
 
 function claimsOf(drafts: readonly Draft[], settled: readonly Settled[]): Map<string, Claimed> {
   const claims = new Map<string, Claimed>();
-  for (const [place, { made, questionHash }] of drafts.entries()) {
+  for (const [place, { made, approvalId }] of drafts.entries()) {
     if (made.requestId === '') continue;
     const own = settled[place] as Settled;
-    const claim = { ...requestOf(made, made.decideTime ?? new Date(0)), questionHash };
+    const { sessionId, requestId, decisionId, actionDigest, decideTime: at = new Date(0) } = made;
+    const claim = {
+      sessionId,
+      requestId,
+      decisionId,
+      questionHash: questionHash(actionDigest, approvalId),
+      at,
+    };
     const known = claims.get(requestKey(claim));
     if (known === undefined) claims.set(requestKey(claim), { claim, first: own, repeats: [] });
     else known.repeats.push({ own, claim });
@@ -190,12 +192,28 @@ function repeat(
   before: RequestClaim,
   answer: RecordedDecision | Settled,
 ): void {
-  if (claim.questionHash === before.questionHash) own.earlier = answer;
-  else
+  const same = neededNoApproval(answer.made)
+    ? own.made.actionDigest === answer.made.actionDigest
+    : claim.questionHash === before.questionHash;
+  if (!same)
     own.refused = refuse(
       'REQUEST_ID_REUSED',
       `request id \`${claim.requestId}\` came before with another question; use a new one`,
     );
+  // An answer of its own that is not remembered: the earlier one keeps the request id.
+  else if (asksPeopleNow(own.made, answer.made)) own.made = { ...own.made, requestId: '' };
+  else own.earlier = answer;
+}
+
+/** Such an allow does not say which approval was presented with it, so it answers the same action with any or none. */
+function neededNoApproval({ outcome, approvalId }: DecisionMade): boolean {
+  return outcome === Outcome.OUTCOME_ALLOW && approvalId === '';
+}
+
+/** Policies that were applied since want people to see what the earlier ones let through, whatever approval is presented. */
+function asksPeopleNow(now: DecisionMade, earlier: DecisionMade): boolean {
+  const lacksApproval = now.outcome !== Outcome.OUTCOME_ALLOW && now.reasonCode.startsWith('APPROVAL_');
+  return neededNoApproval(earlier) && lacksApproval && now.policySetId !== earlier.policySetId;
 }
 
 /** Approvals and limits, in the order of the drafts: who came first is served first. */
@@ -220,16 +238,13 @@ async function settleUses(tx: Tx, drafts: readonly Draft[], settled: readonly Se
   for (const { draft, one } of allows) {
     const { approvalId } = one.made;
     if (approvalId !== '' && !(free.has(approvalId) && wanted.get(approvalId) === one)) {
-      one.made = denied(
-        one.made,
-        'APPROVAL_USED',
-        `approval \`${approvalId}\` was used already; ask for another`,
-      );
+      const message = `approval \`${approvalId}\` was used already; ask for another`;
+      one.made = denied(draft, 'APPROVAL_USED', message);
       continue;
     }
     const overuse = consumeAll(draft.limitDemands, usage);
     if (overuse === undefined) continue;
-    one.made = denied(one.made, overuse.reason, overuse.message);
+    one.made = denied(draft, overuse.reason, overuse.message);
     if (approvalId !== '') unneeded.push(approvalId);
   }
   if (unneeded.length > 0) await freeApprovals(tx, unneeded);
@@ -254,6 +269,6 @@ function consumeAll(demands: readonly LimitDemand[], usage: Map<string, Usage>) 
   return undefined;
 }
 
-function denied(made: DecisionMade, reasonCode: ReasonCode, reason: string): DecisionMade {
-  return { ...made, outcome: Outcome.OUTCOME_DENY, reasonCode, reason, limitUses: [] };
+function denied({ made, approvalId }: Draft, reasonCode: ReasonCode, reason: string): DecisionMade {
+  return { ...made, outcome: Outcome.OUTCOME_DENY, reasonCode, reason, approvalId, limitUses: [] };
 }

@@ -1,10 +1,10 @@
 import { type Action, type Chain, evaluateChain, type LockTable } from '@writ/authority';
 import type { Known, KnownAgent, KnownApproval, KnownSession } from './knowledge.js';
-import { type Policies, type PolicyAnswer, policyRequest } from './policy-request.js';
+import { type ApprovalDemand, type Policies, type PolicyAnswer, policyRequest } from './policy-request.js';
 import type { ReasonCode } from './reasons.js';
 import { stopVerdict } from './stop.js';
 import { isAbove, sensitivities, sensitivityOf, trustBreach } from './trust-ceiling.js';
-import { type ApprovalDemand, allowed, deny, type Verdict } from './verdict.js';
+import { allowed, deny, type Verdict } from './verdict.js';
 
 /** May this agent do this, now? The token was verified before: signature, audience, expiry, binding. */
 export interface Question {

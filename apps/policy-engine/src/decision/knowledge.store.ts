@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConsumedFact } from '@writ/event-bus';
-import { Database, schemasOf, type Tx, Wakes } from '@writ/event-store';
+import { Database, makeTables, schemasOf, type Tx, Wakes } from '@writ/event-store';
 import { knowledgeSources } from './knowledge.facts.js';
 import { endedMsKept, mayForget, type Retention } from './retention.js';
 
@@ -57,12 +57,7 @@ export class KnowledgeStore {
 
   /** Makes the tables. Before the first fact is consumed; safe in several processes at once. */
   async prepare(): Promise<void> {
-    await this.database.transaction(async (tx) => {
-      await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
-        `writ-knowledge/${viewSchema}`,
-      ]);
-      await tx.query(tables);
-    });
+    await makeTables({ database: this.database, schema: viewSchema, sql: tables });
   }
 
   /** Adds one batch of one source, in order. `known` says of which facts the bytes are kept. */

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { type LockEntry, type LockKind, LockTable } from '@writ/authority';
-import { type WatchEntry, WatchTargetKind } from '@writ/contracts/writ/watch/v1/watch.js';
+import { LockOrders, type LockTable } from '@writ/authority';
+import type { WatchEntry } from '@writ/contracts/writ/watch/v1/watch.js';
 import {
   Background,
   Clock,
+  every,
   Identity,
   LockFeed,
   type LockSink,
@@ -13,32 +14,22 @@ import {
 } from '@writ/service';
 import { PolicyEngineSettings } from '../policy-engine.settings.js';
 
-const kindOf: Readonly<Partial<Record<WatchTargetKind, LockKind>>> = {
-  [WatchTargetKind.WATCH_TARGET_KIND_SESSION]: 'session',
-  [WatchTargetKind.WATCH_TARGET_KIND_AGENT]: 'agent',
-  [WatchTargetKind.WATCH_TARGET_KIND_BLUEPRINT]: 'blueprint',
-  [WatchTargetKind.WATCH_TARGET_KIND_OWNER]: 'owner',
-  [WatchTargetKind.WATCH_TARGET_KIND_PERSON]: 'person',
-  [WatchTargetKind.WATCH_TARGET_KIND_TOOL]: 'tool',
-  [WatchTargetKind.WATCH_TARGET_KIND_MANDATE]: 'mandate',
-  [WatchTargetKind.WATCH_TARGET_KIND_DELEGATION]: 'delegation',
-};
-
 /** How long a token may make a decision wait for the stop order it names. */
 const reachedMsMax = 50;
+const PRUNE_EVERY_MS = 10_000;
 
 /** The stop orders, as the session broker's watch feed brings them. While it is not LIVE there are none to decide from. */
 @Injectable()
 export class Locks extends Background implements LockSink {
   readonly #feed: LockFeed;
-  #table = new LockTable();
-  #count = 0;
+  readonly #orders = new LockOrders();
+  #stopPruning: () => Promise<void> = async () => undefined;
 
   constructor(
     settings: PolicyEngineSettings,
     identity: Identity,
-    clock: Clock,
-    telemetry: Telemetry,
+    private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
     readiness: Readiness,
   ) {
     super();
@@ -57,16 +48,24 @@ export class Locks extends Background implements LockSink {
   }
 
   start(): Promise<void> {
+    this.#stopPruning = every(
+      PRUNE_EVERY_MS,
+      async () => {
+        this.#orders.prune(this.clock.now());
+      },
+      (cause) => this.telemetry.log.error({ err: cause }, 'stop orders were not pruned, it is tried again'),
+    );
     return this.#feed.start();
   }
 
-  stop(): Promise<void> {
-    return this.#feed.stop();
+  async stop(): Promise<void> {
+    await this.#stopPruning();
+    await this.#feed.stop();
   }
 
   /** Undefined unless the feed is LIVE at this very moment. */
   current(): LockTable | undefined {
-    return this.#feed.state() === 'LIVE' ? this.#table : undefined;
+    return this.#feed.state() === 'LIVE' ? this.#orders.table : undefined;
   }
 
   /** Of the watch feed. */
@@ -79,36 +78,14 @@ export class Locks extends Background implements LockSink {
   }
 
   reset(): void {
-    this.#table = new LockTable();
-    this.#count = 0;
+    this.#orders.reset();
   }
 
   full(entries: readonly WatchEntry[]): void {
-    const ordered = entries.toSorted((a, b) => (a.seq < b.seq ? -1 : 1));
-    this.#count = ordered.length;
-    const numbered = ordered.map((entry, index) => lockEntry(entry, index + 1));
-    this.#table.applyFull({ seq: this.#count, entries: numbered });
+    this.#orders.full(entries);
   }
 
   delta(entry: WatchEntry): void {
-    // The feed has seen that nothing is missing. Its numbers may start anywhere, the table's own start at 1.
-    this.#count += 1;
-    this.#table.applyDelta(lockEntry(entry, this.#count));
+    this.#orders.delta(entry);
   }
-}
-
-/** An order that is not understood stops everything: it was meant to stop something. */
-function lockEntry(entry: WatchEntry, seq: number): LockEntry {
-  const known = entry.targetId === '' ? undefined : kindOf[entry.targetKind];
-  return {
-    seq,
-    kind: known ?? 'everything',
-    target: known === undefined ? '' : entry.targetId,
-    // Without a cut-off whatever was ever issued is stopped.
-    notBeforeMs: entry.notBefore?.getTime() ?? Number.MAX_SAFE_INTEGER,
-    ...(entry.expireTime !== undefined && { expiresMs: entry.expireTime.getTime() }),
-    reason: entry.reason,
-    lockId: entry.lockId,
-    ...(entry.lifted && entry.lockId !== '' && { lifted: true }),
-  };
 }

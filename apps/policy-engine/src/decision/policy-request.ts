@@ -32,6 +32,13 @@ export interface PolicyContext {
   readonly at: Date;
 }
 
+export interface ApprovalDemand {
+  /** Different approvers, 1 to 10. */
+  readonly quorum: number;
+  /** How long people have to agree, and the agent to use it: 60 seconds to 7 days. */
+  readonly ttlSeconds: number;
+}
+
 export interface PolicyAnswer {
   readonly decision: 'allow' | 'deny';
   /** The policies that decided, by their `@id`; none when nothing permitted. */
@@ -39,7 +46,7 @@ export interface PolicyAnswer {
   /** What went wrong while policies were evaluated. Anything here means deny. */
   readonly errors: readonly string[];
   /** Of an allow: what the deciding policies ask for beside it. */
-  readonly approvalDemand?: { readonly quorum: number; readonly ttlSeconds: number };
+  readonly approvalDemand?: ApprovalDemand;
 }
 
 /** An applied policy set, ready to answer. Pure: the same request gives the same answer. */

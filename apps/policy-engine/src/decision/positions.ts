@@ -12,11 +12,6 @@ export class Positions {
     return first?.[0] === 1 ? first[1] : 0;
   }
 
-  /** Whether positions are missing below one that was received. */
-  get hasHole(): boolean {
-    return this.#runs.length > 1 || (this.#runs[0] !== undefined && this.#runs[0][0] !== 1);
-  }
-
   has(pos: number): boolean {
     return this.#runs.some(([from, upTo]) => from <= pos && pos <= upTo);
   }

@@ -4,7 +4,14 @@ import type { ChainReason } from '@writ/authority';
  * Why a decision came out as it did. Closed: callers may act on a code, people read the sentence beside it. The codes
  * of chain and mandate (`MANDATE_AMOUNT`, `DELEGATION_REVOKED`) are those of `@writ/authority`.
  */
-export type ReasonCode = AllowCode | ApprovalCode | StopCode | BoundCode | PolicyCode | LimitCode;
+export type ReasonCode =
+  | AllowCode
+  | ApprovalCode
+  | StopCode
+  | BoundCode
+  | PolicyCode
+  | LimitCode
+  | RepeatCode;
 
 export type AllowCode = 'PERMITTED' | 'APPROVED';
 
@@ -53,7 +60,10 @@ export type PolicyCode =
 /** A limit had not enough left when the decision was recorded. */
 export type LimitCode = 'LIMIT_AMOUNT_TOTAL' | 'LIMIT_CALLS_TOTAL';
 
-const stops: ReadonlySet<string> = new Set<StopCode | ChainReason>([
+/** Of one question in a batch: its request id came before with another one. A question that comes alone is refused. */
+export type RepeatCode = 'REQUEST_ID_REUSED';
+
+const stops: ReadonlySet<string> = new Set<StopCode | BoundCode | PolicyCode>([
   'FACTS_STALE',
   'LOCKS_STALE',
   'LOCKED',
@@ -73,9 +83,21 @@ const stops: ReadonlySet<string> = new Set<StopCode | ChainReason>([
   'MANDATE_EXPIRED',
   'DELEGATION_REVOKED',
   'DELEGATION_EXPIRED',
+  'AGENT_SENSITIVITY',
+  'TRUST_PRODUCTION',
+  'TRUST_AMOUNT',
+  'TRUST_SENSITIVITY',
+  'POLICY_NONE',
+  'POLICY_ERROR',
+  'POLICY_FORBIDDEN',
+  'POLICY_NO_PERMIT',
+  'POLICY_ACTION_UNKNOWN',
 ]);
 
-/** Whether a deny for this reason also stops the repetition of an earlier answer: a stop is stronger than a retry. */
+/**
+ * Whether a deny for this reason also stops the repetition of an earlier answer: what has changed since then is stronger
+ * than a retry. What the first answer itself used up, its approval and its part of the limits, stops no retry of it.
+ */
 export function isStop(code: ReasonCode): boolean {
   return stops.has(code);
 }

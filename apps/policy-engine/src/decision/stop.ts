@@ -5,6 +5,7 @@ import {
   type LockEntry,
   type LockTable,
   type Principal,
+  toolsOf,
 } from '@writ/authority';
 import type { KnownAgent } from './knowledge.js';
 import type { ReasonCode } from './reasons.js';
@@ -36,12 +37,6 @@ export function stopVerdict(
 function principalsOf({ owner, blueprintId }: KnownAgent): readonly Principal[] {
   const team: Principal = { kind: 'owner', id: owner };
   return blueprintId === '' ? [team] : [team, { kind: 'blueprint', id: blueprintId }];
-}
-
-/** A lock on a tool names a place, or a whole type of action. */
-function toolsOf({ type, location }: Action): readonly Principal[] {
-  const kind: Principal = { kind: 'tool', id: type };
-  return location === undefined ? [kind] : [kind, { kind: 'tool', id: location }];
 }
 
 /** What has no lock is the end of a session, or a revoked mandate or delegation. */

@@ -1,9 +1,6 @@
 import type { Action } from '@writ/authority';
 import type { ReasonCode } from './reasons.js';
 
-/** Raised with every change of the table below, so that a recorded decision can be explained as it was made. */
-export const TRUST_CEILING_VERSION = 1;
-
 /** The classes that a data type of an action may name, from harmless to the most sensitive. Other words have no class. */
 export const sensitivities = ['public', 'internal', 'confidential', 'restricted'] as const;
 export type SensitivityName = (typeof sensitivities)[number];

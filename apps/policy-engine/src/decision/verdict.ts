@@ -1,11 +1,6 @@
 import type { LimitDemand } from '@writ/authority';
+import type { ApprovalDemand } from './policy-request.js';
 import type { ReasonCode } from './reasons.js';
-
-export interface ApprovalDemand {
-  /** Different approvers, from 1. */
-  readonly quorum: number;
-  readonly ttlSeconds: number;
-}
 
 export interface Verdict {
   readonly outcome: 'allow' | 'deny' | 'approval-needed';

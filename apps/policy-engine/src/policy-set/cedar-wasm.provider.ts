@@ -11,13 +11,8 @@ import {
   statefulIsAuthorized,
   validate,
 } from '@cedar-policy/cedar-wasm/nodejs';
-import type { PolicyAnswer, PolicyRequest } from '../decision/policy-request.js';
-import {
-  APPROVAL_ANNOTATION,
-  type ApprovalDemand,
-  readApprovalAnnotation,
-  strictest,
-} from './approval-annotation.js';
+import type { ApprovalDemand, PolicyAnswer, PolicyRequest } from '../decision/policy-request.js';
+import { APPROVAL_ANNOTATION, readApprovalAnnotation, strictest } from './approval-annotation.provider.js';
 import { attributeErrors, cedarCall } from './cedar-request.provider.js';
 import {
   type CompiledPolicies,
@@ -67,6 +62,8 @@ interface Slice {
 
 /** An evaluation takes about 60 µs, finding its answer again about 3. */
 const answersMax = 5_000;
+/** A longer question is evaluated each time: what is remembered must not grow with what callers write. */
+const askedCharactersMax = 4_096;
 
 class CedarPolicies implements CompiledPolicies {
   readonly policySetId: string;
@@ -101,8 +98,9 @@ class CedarPolicies implements CompiledPolicies {
     const asked = JSON.stringify(call);
     const known = slice.answers.get(asked);
     if (known !== undefined) return known;
-    if (slice.answers.size >= answersMax) slice.answers.clear();
     const answer = this.#evaluate({ ...call, preparsedPolicySetId: slice.name });
+    if (asked.length > askedCharactersMax) return answer;
+    if (slice.answers.size >= answersMax) slice.answers.clear();
     slice.answers.set(asked, answer);
     return answer;
   }

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { PolicyRequest } from '../decision/policy-request.js';
 import type { CompiledPolicies, PolicyLanguage } from './policies.provider.js';
 
-const schema = `
+export const schema = `
 entity Person; entity Team; entity Blueprint; entity Location;
 entity Agent in [Team, Blueprint] { sponsor: Person, sensitivity: String };
 entity Resource in [Location] { type: String, location: String, identifier: String };
@@ -14,7 +14,7 @@ action "payment:pay" in ["money"] appliesTo { principal: Agent, resource: Resour
 action "payment:read" in ["money"] appliesTo { principal: Agent, resource: Resource, context: { trust: Long } };
 `;
 
-const request: PolicyRequest = {
+export const request: PolicyRequest = {
   agent: {
     id: 'agt_1',
     owner: 'finance',
@@ -220,10 +220,44 @@ export function policyLanguageContract(name: string, language: () => PolicyLangu
       ['an agent with other attributes', 'sponsor: Person', 'salary: Long', 'entity `Agent` has no `salary`'],
       ['an attribute that is no scalar', 'rank?: Long', 'rank?: Set<Long>', 'attribute `rank`'],
       ['an action without a type', '"payment:read"', '"read"', 'must be named'],
+      ['teams within teams', 'entity Team;', 'entity Team in [Team];', 'entity `Team` is never in a `Team`'],
+      [
+        'people in teams',
+        'entity Person;',
+        'entity Person in [Team];',
+        'entity `Person` is never in a `Team`',
+      ],
+      [
+        'agents in something else',
+        'entity Agent in [Team, Blueprint]',
+        'entity Department; entity Agent in [Team, Blueprint, Department]',
+        'entity `Agent` is never in a `Department`',
+      ],
+      [
+        'resources in teams',
+        'entity Resource in [Location]',
+        'entity Resource in [Location, Team]',
+        'entity `Resource` is never in a `Team`',
+      ],
+      [
+        'something unasked about in teams',
+        'entity Person;',
+        'entity Person; entity Office in [Team];',
+        'entity `Office` is never in a `Team`',
+      ],
     ])('a schema with %s', (_title, before, after, message) => {
       expect(problems('', schema.replace(before, after)).map((problem) => problem.message)).toEqual([
         expect.stringContaining(message),
       ]);
+    });
+    it('a schema with agents in teams of a namespace', () => {
+      const away = schema.replace('in [Team, Blueprint]', 'in [Away::Crew]');
+      const messages = problems('', `${away} namespace Away { entity Crew; }`).map(({ message }) => message);
+      expect(messages).toContain('entity `Agent` is never in a `Away::Crew`');
+    });
+    it('a schema with fewer parents than are told of is no problem', () => {
+      const fewer = schema.replace('in [Team, Blueprint]', 'in [Team]').replace('in [Location]', '');
+      expect(problems(`${permit} when { principal in Team::"finance" };`, fewer)).toEqual([]);
     });
     it('compiling it throws', () => expect(() => compile('permit principal')).toThrow('not valid'));
   });

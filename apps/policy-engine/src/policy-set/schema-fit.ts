@@ -8,9 +8,16 @@
 export interface SchemaForm {
   readonly [namespace: string]: {
     readonly commonTypes?: Readonly<Record<string, TypeForm>>;
-    readonly entityTypes: Readonly<Record<string, { readonly shape?: TypeForm; readonly tags?: unknown }>>;
+    readonly entityTypes: Readonly<Record<string, EntityForm>>;
     readonly actions: Readonly<Record<string, ActionForm>>;
   };
+}
+
+interface EntityForm {
+  readonly shape?: TypeForm;
+  readonly tags?: unknown;
+  /** What it may be `in`, directly. */
+  readonly memberOfTypes?: readonly string[];
 }
 
 export interface TypeForm {
@@ -66,6 +73,12 @@ const entityAttributes: Readonly<Record<string, Readonly<Record<string, string>>
   Location: {},
 };
 
+/** The parents that are told of; entities of every other type have none. */
+const entityParents: ReadonlyMap<string, readonly string[]> = new Map([
+  ['Agent', ['Team', 'Blueprint']],
+  ['Resource', ['Location']],
+]);
+
 /** Answers the actions that may be asked about, and every misfit in words. */
 export function fitSchema(schema: SchemaForm): {
   readonly actions: ReadonlyMap<string, FittingAction>;
@@ -76,7 +89,11 @@ export function fitSchema(schema: SchemaForm): {
     if (namespace !== '')
       misfits.push(`namespace \`${namespace}\` is never asked about; declare without one`);
   const { entityTypes = {}, actions = {}, commonTypes = {} } = schema[''] ?? {};
-  for (const [name, { shape, tags }] of Object.entries(entityTypes)) {
+  for (const [name, { shape, tags, memberOfTypes = [] }] of Object.entries(entityTypes)) {
+    // A forbid on what is `in` something that is never told of would guard nothing.
+    for (const parent of memberOfTypes)
+      if (entityParents.get(name)?.includes(parent) !== true)
+        misfits.push(`entity \`${name}\` is never in a \`${parent}\``);
     const expected = entityAttributes[name];
     if (expected === undefined) continue;
     if (tags !== undefined) misfits.push(`entity \`${name}\` has no tags`);

@@ -1,12 +1,7 @@
+import type { ApprovalDemand } from '../decision/policy-request.js';
+
 /** The annotation that makes a permit wait for people: `@requires_approval("quorum=2,ttl=3600")`. */
 export const APPROVAL_ANNOTATION = 'requires_approval';
-
-export interface ApprovalDemand {
-  /** Different approvers, 1 to 10. */
-  readonly quorum: number;
-  /** How long people have to agree, and the agent to use it: 60 seconds to 7 days. */
-  readonly ttlSeconds: number;
-}
 
 const form = /^quorum=([1-9]\d?),ttl=([1-9]\d{0,5})$/;
 const quorumMax = 10;
