@@ -47,6 +47,19 @@ describe('time', () => {
     expect(await house.factsOf(approvalId)).toEqual(['ApprovalRequested', 'ApprovalExpired']);
   });
 
+  it('ends what nobody decided although another one cannot be ended', async () => {
+    const broken = house.newId('apr');
+    await house.sql(
+      `insert into approvals_view.approval (approval_id, status, decision_id, session_id, agent_id, person_id,
+         policy_set_id, action_digest, expire_time, requested_at, request, version, pos)
+       values ($1, 'pending', '', '', '', '', '', '', now() - interval '1 day', now(), '{}', 1, 0)`,
+      [broken],
+    );
+    const { approvalId } = await house.ask({ ttlSeconds: 1 });
+    await house.reaches(approvalId, APPROVAL_STATE_EXPIRED);
+    await house.sql('delete from approvals_view.approval where approval_id = $1', [broken]);
+  });
+
   it('ends what was granted and not used', async () => {
     const approval = await house.ask({ ttlSeconds: 1 });
     await ben.approvals.vote(voteOf(approval, ben));

@@ -63,6 +63,30 @@ describe('a request for approval', () => {
     const ids = [first, otherAction, otherSession].map(({ approvalId }) => approvalId);
     expect(new Set(ids).size).toBe(3);
   });
+
+  it('is another one under other policies, for more people, and when its own time is over', async () => {
+    const first = await house.ask();
+    const { sessionId, actionDigest } = first;
+    const same = { sessionId, actionDigest };
+    const others = [
+      await house.ask({ ...same, policySetId: 'pol_01K41M7JG000000000000000P2' }),
+      await house.ask({ ...same, decideTime: first.expireTime }),
+      await house.ask({ ...same, quorum: 2 }),
+    ];
+    const ids = [first, ...others].map(({ approvalId }) => approvalId);
+    expect(new Set(ids).size).toBe(4);
+    expect(others.map(({ policySetId, quorum }) => [policySetId, quorum])).toEqual([
+      ['pol_01K41M7JG000000000000000P2', 1],
+      [first.policySetId, 1],
+      [first.policySetId, 2],
+    ]);
+  });
+
+  it('is the same one when fewer people would do', async () => {
+    const first = await house.ask({ quorum: 2 });
+    const { sessionId, actionDigest } = first;
+    expect((await house.ask({ sessionId, actionDigest })).approvalId).toBe(first.approvalId);
+  });
 });
 
 describe('a vote', () => {

@@ -22,6 +22,10 @@ function withdrawCauseOf(cause: SessionEndCause): WithdrawCause {
   return causeOfEnd[cause] ?? WithdrawCause.WITHDRAW_CAUSE_SESSION_ENDED;
 }
 
+function quorumOf({ approvalDemand }: DecisionMade): number {
+  return Math.max(1, approvalDemand?.quorum ?? 1);
+}
+
 /** Decisions that need people become requests; what stops an agent withdraws what it asked for. */
 @Injectable()
 export class ApprovalReactions extends Reactions {
@@ -68,13 +72,15 @@ export class ApprovalReactions extends Reactions {
       await this.#command({ type: 'MarkApprovalUsed', approvalId, decisionId }, tx, call);
     }
     if (outcome !== Outcome.OUTCOME_APPROVAL_NEEDED || decision.approvalDemand === undefined) return;
-    const open = await this.approvals.openFor(decision.sessionId, decision.actionDigest, tx);
+    const { sessionId, actionDigest, policySetId, decideTime: at = call.at } = decision;
+    const quorum = quorumOf(decision);
+    const open = await this.approvals.openFor({ sessionId, actionDigest, policySetId, quorum, at }, tx);
     const id = open ?? call.newId('apr');
-    // Asking again for what is still open leads to the same approval, not to a second one.
+    // Asking again for what is still open leads to the same approval, if it can still be used for this decision.
     await this.links.put(tx, decisionId, id);
     if (open === undefined) await this.#request(id, decision, tx, call);
     // Facts of two services come in no common order: the session may have ended before its decision arrives here.
-    const cause = await this.ended.causeOf(tx, decision.sessionId);
+    const cause = await this.ended.causeOf(tx, sessionId);
     if (cause !== undefined) await this.#withdraw([id], cause, tx, call);
   }
 
@@ -82,7 +88,7 @@ export class ApprovalReactions extends Reactions {
     const { decisionId, sessionId, agentId, personId, sponsorId, mandateId, action, actionDigest } = decision;
     const { purpose, task, policySetId, policySetVersion, approvalDemand, decideTime } = decision;
     const expireTime = new Date((decideTime ?? call.at).getTime() + (approvalDemand?.ttlSeconds ?? 0) * 1000);
-    const quorum = Math.max(1, approvalDemand?.quorum ?? 1);
+    const quorum = quorumOf(decision);
     const ids = { approvalId, decisionId, sessionId, agentId, personId, sponsorId, mandateId };
     const what = { action, actionDigest, purpose, task, policySetId, policySetVersion, quorum, expireTime };
     await this.#command({ type: 'RequestApproval', request: { ...ids, ...what } }, tx, call);

@@ -39,6 +39,16 @@ interface RawRow {
   pos: string;
 }
 
+/** What a decision asks of people, as far as an approval that is open may serve it. */
+export interface Need {
+  readonly sessionId: string;
+  readonly actionDigest: string;
+  readonly policySetId: string;
+  /** Different approvers, at least. */
+  readonly quorum: number;
+  readonly at: Date;
+}
+
 /** Which approvals a question is about; what is absent does not narrow. */
 export interface ApprovalFilter {
   readonly status?: string;
@@ -89,12 +99,17 @@ export class ApprovalView extends View {
     return (await this.#select('approval_id = $1', [approvalId], 1))[0];
   }
 
-  /** The open approval of the same action in the same session, if there is one. */
-  async openFor(sessionId: string, actionDigest: string, tx: Tx): Promise<string | undefined> {
+  /** An open approval of the same action in the same session that the engine would take for this decision. */
+  async openFor(
+    { sessionId, actionDigest, policySetId, quorum, at }: Need,
+    tx: Tx,
+  ): Promise<string | undefined> {
     const { rows } = await tx.query<{ approval_id: string }>(
       `select approval_id from ${table}
-       where session_id = $1 and action_digest = $2 and status in ('pending', 'granted') limit 1`,
-      [sessionId, actionDigest],
+       where session_id = $1 and action_digest = $2 and policy_set_id = $3 and (request->>'quorum')::int >= $4
+         and expire_time > $5 and status in ('pending', 'granted')
+       order by expire_time desc, approval_id limit 1`,
+      [sessionId, actionDigest, policySetId, quorum, at],
     );
     return rows[0]?.approval_id;
   }

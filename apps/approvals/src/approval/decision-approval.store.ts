@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Database, type Tx } from '@writ/event-store';
+import { Database, makeTables, schemasOf, type Tx } from '@writ/event-store';
 
-const table = 'approvals_view.decision_approval';
+const { views: schema } = schemasOf('approvals');
+const table = `${schema}.decision_approval`;
 
 /** Which approval each decision led to; several decisions of the same action lead to one. */
 @Injectable()
@@ -9,9 +10,8 @@ export class DecisionApprovals implements OnModuleInit {
   constructor(private readonly database: Database) {}
 
   async onModuleInit(): Promise<void> {
-    await this.database.query(
-      `create table if not exists ${table} (decision_id text primary key, approval_id text not null)`,
-    );
+    const sql = `create table if not exists ${table} (decision_id text primary key, approval_id text not null)`;
+    await makeTables({ database: this.database, schema, sql });
   }
 
   async put(tx: Tx, decisionId: string, approvalId: string): Promise<void> {

@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Database, type Tx } from '@writ/event-store';
+import { Database, makeTables, schemasOf, type Tx } from '@writ/event-store';
 
-const table = 'approvals_view.ended_session';
+const { views: schema } = schemasOf('approvals');
+const table = `${schema}.ended_session`;
 /** Decisions come late by seconds, not by days. */
 const KEPT = '2 days';
 
@@ -11,9 +12,8 @@ export class EndedSessions implements OnModuleInit {
   constructor(private readonly database: Database) {}
 
   async onModuleInit(): Promise<void> {
-    await this.database.query(
-      `create table if not exists ${table} (session_id text primary key, cause int not null, ended_at timestamptz not null)`,
-    );
+    const sql = `create table if not exists ${table} (session_id text primary key, cause int not null, ended_at timestamptz not null)`;
+    await makeTables({ database: this.database, schema, sql });
   }
 
   async put(tx: Tx, sessionId: string, cause: number, endedAt: Date): Promise<void> {

@@ -5,9 +5,10 @@ import {
   PersonLeft,
 } from '@writ/contracts/writ/registry/v1/person_facts.js';
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
-import { Database, type Tx } from '@writ/event-store';
+import { Database, makeTables, schemasOf, type Tx } from '@writ/event-store';
 
-const table = 'approvals_view.approver_key';
+const { views: schema } = schemasOf('approvals');
+const table = `${schema}.approver_key`;
 
 /** The keys with which people sign, known from the registry's facts. */
 @Injectable()
@@ -21,9 +22,8 @@ export class ApproverReactions extends Reactions implements OnModuleInit {
 
   /** Makes the table; before the first fact and the first question. */
   async onModuleInit(): Promise<void> {
-    await this.database.query(
-      `create table if not exists ${table} (person_id text not null, key_id text not null, jwk text not null, primary key (person_id, key_id))`,
-    );
+    const sql = `create table if not exists ${table} (person_id text not null, key_id text not null, jwk text not null, primary key (person_id, key_id))`;
+    await makeTables({ database: this.database, schema, sql });
   }
 
   async handle(fact: ConsumedFact, tx: Tx): Promise<void> {
