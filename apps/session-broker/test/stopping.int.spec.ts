@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Role } from '@writ/contracts/writ/registry/v1/person_facts.js';
 import { LockTargetKind } from '@writ/contracts/writ/session/v1/lock_facts.js';
@@ -71,6 +71,18 @@ describe('who is stopped', () => {
     expect(await house.endCause(session.sessionId)).toBe(SessionEndCause.SESSION_END_CAUSE_AGENT_STOPPED);
   });
 
+  it('by a new key loses what was opened with the old one, and opens another with the new one', async () => {
+    const session = await house.session();
+    const { agent } = session;
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwk = JSON.stringify(publicKey.export({ format: 'jwk' }));
+    await house.agents().rotateAgentKey({ agentId: agent.id, jwk, etag: '', requestId: '' });
+    await ends(session, SessionEndCause.SESSION_END_CAUSE_AGENT_STOPPED);
+    const { mandateId } = session.session;
+    expect(await reasonOf(house.open(agent, { mandateId }))).toBe('ASSERTION_INVALID');
+    await house.open({ ...agent, signingKey: privateKey }, { mandateId });
+  });
+
   it('also stops the agents it delegated to', async () => {
     const root = await house.session();
     const second = await house.agent();
@@ -128,6 +140,37 @@ describe('a session that is opened at the very moment of a suspension', () => {
     await ends(session, SessionEndCause.SESSION_END_CAUSE_AGENT_STOPPED);
     await reinstate(agent.id);
     expect(await house.endCause(session.sessionId)).not.toBe(0);
+  });
+});
+
+describe('a delegation that is made at the very moment at which its authority ends', () => {
+  it.each<[string, (root: OpenedSession) => Promise<unknown>]>([
+    ['its session', ({ sessionId }) => house.sessions().endSession({ sessionId, requestId: '' })],
+    [
+      'its mandate',
+      ({ session: { mandateId } }) =>
+        house
+          .mandates(house.ana.identity)
+          .revokeMandate({ mandateId, reason: 'over', etag: '', requestId: '' }),
+    ],
+    ['an agent that is locked', ({ agent }) => placed(agent.id)],
+  ])('is not made: %s', async (_, end) => {
+    const root = await house.session();
+    const requestId = randomUUID();
+    const { outcome } = await holding(
+      `insert into session_broker.command (caller, key, req_hash, at) values ($1, $2, 'x', now())`,
+      [`agent/${root.agent.id}`, requestId],
+      async () => {
+        // It has looked at the session and waits for its request id; then the end arrives.
+        const delegating = reasonOf(house.delegate(root, await house.agent(), { requestId }));
+        await until(() => waiting(1), 'the command to wait');
+        await end(root);
+        return { outcome: delegating };
+      },
+    );
+    expect(await outcome).toBe('AUTHORITY_ENDED');
+    const made = `select from session_broker.event where type = 'DelegationMade' and part_key = $1`;
+    expect((await sql.query(made, [root.agent.id])).rowCount).toBe(0);
   });
 });
 

@@ -40,6 +40,9 @@ const raw = async (broker?: RunningService) => {
   raws.push(made);
   return made;
 };
+const notSlow = () => {
+  throw new Error('it is not slow');
+};
 const lock = (broker?: RunningService) => house.lock(LockTargetKind.LOCK_TARGET_KIND_AGENT, agent.id, broker);
 const lift = (lockId: string) =>
   house.locks().liftLock({ lockId, reason: 'checked', etag: '', requestId: '' });
@@ -48,15 +51,18 @@ describe('an enforcement point', () => {
   it('hears of a lock within milliseconds and confirms it before the answer', async () => {
     const watching = await point();
     const tookMs: number[] = [];
+    const confirmed: number[] = [];
     for (let n = 0; n < 9; n += 1) {
       const startMs = performance.now();
       const { lock: placed, pointsWatching, pointsConfirmed } = await lock();
       expect(pointsWatching).toBe(1);
-      expect(pointsConfirmed).toBeLessThanOrEqual(1);
+      confirmed.push(pointsConfirmed);
       await until(() => watching.heardMs.has(placed.seq), 'the order');
       tookMs.push((watching.heardMs.get(placed.seq) ?? 0) - startMs);
       await lift(placed.lockId);
     }
+    // Most, for the same reason: the answer waits for a bounded time only.
+    expect(confirmed.filter((points) => points === 1).length).toBeGreaterThanOrEqual(5);
     // The median, on a machine that does other things: the poll of other replicas would take 100 ms and more.
     expect(tookMs.sort((a, b) => a - b)[4]).toBeLessThan(100);
     expect(watching.held.at(-1)).toMatchObject({ targetId: agent.id, lifted: true });
@@ -126,13 +132,22 @@ describe('an enforcement point', () => {
       if (down !== undefined) heard.push(down);
       return true;
     };
-    const watcher = new Watcher({ write, onceDrained: () => undefined }, () => {
-      throw new Error('it is not slow');
-    });
+    const watcher = new Watcher({ write, onceDrained: () => undefined }, notSlow);
     await feed.add(watcher, { epoch: '', lastSeq: 0 });
     expect(heard.map(({ $case }) => $case)).toEqual(['fullState', 'delta', 'heartbeat']);
     expect(heard[1]?.value).toMatchObject({ seq: placed });
     expect(faultsOf(heard)).toEqual([]);
+  });
+
+  it('that never confirms is waited for as long as the answer may take, and by nobody afterwards', async () => {
+    const { app } = house.broker;
+    const feed = new StopFeed(app.get(StopView), app.get(EventStore), app.get(Clock), app.get(Telemetry));
+    const watcher = new Watcher({ write: () => true, onceDrained: () => undefined }, notSlow);
+    await feed.add(watcher, { epoch: '', lastSeq: 0 });
+    const answer = feed.confirmed(Number.MAX_SAFE_INTEGER, 20);
+    expect(watcher.waiting).toBe(1);
+    expect(await answer).toEqual({ watching: 1, confirmed: 0 });
+    expect(watcher.waiting).toBe(0);
   });
 
   it('goes on from where it was, and gets everything when it claims to know more than there is', async () => {

@@ -5,6 +5,7 @@ import {
   type Grant,
   limitsFromMessage,
   limitsToMessage,
+  MAX_DEPTH,
 } from '@writ/authority';
 import {
   type DelegateRequest,
@@ -16,7 +17,7 @@ import {
   type ListDelegationsResponse,
   type RevokeDelegationRequest,
 } from '@writ/contracts/writ/session/v1/delegation.js';
-import { CommandHandler } from '@writ/event-store';
+import { CommandHandler, Database } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
 import {
   type Access,
@@ -32,7 +33,8 @@ import {
 } from '@writ/service';
 import { PartyDirectory } from '../party/party.store.js';
 import { agentsOf, grantOf, isLive } from '../session/chain.js';
-import { SessionView } from '../session/session.view.js';
+import type { Standing } from '../session/session.js';
+import { type SessionRow, SessionView } from '../session/session.view.js';
 import { SessionChain } from '../session/session-chain.store.js';
 import { SessionTokens } from '../session/session-token.store.js';
 import { Sights, sees, sightAccess } from '../sight.js';
@@ -53,6 +55,7 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
   static readonly access = delegationAccess;
 
   constructor(
+    private readonly database: Database,
     private readonly commands: CommandHandler,
     private readonly delegations: DelegationView,
     private readonly sessions: SessionView,
@@ -70,16 +73,16 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
       delegateAgentId: id('agt', delegateAgentId),
       authorizationDetails: required(request.authorizationDetails),
       expireTime: timestamp(expireTime),
-      maxDepth: integer(maxDepth, { min: 0, max: 8 }),
+      maxDepth: integer(maxDepth, { min: 0, max: MAX_DEPTH }),
     });
     const claims = this.tokens.verify(token, call);
+    // Before all else, as it may be waited for.
+    const delegates = await this.parties.activeSoon([delegateAgentId]);
     const session = await this.sessions.find(claims.sid);
     const hops = session && (await this.chains.ofSession(session.opened));
     if (session === undefined || hops === undefined)
       throw refuse('AUTHORITY_ENDED', 'the session of this token is unknown here');
-    const { lockId, inactiveAgentIds, personActive } = await this.chains.standing(hops, call.at, claims.sid);
-    const stands = lockId === '' && inactiveAgentIds.length === 0 && personActive;
-    const live = stands && session.endCause === 0 && isLive(hops, call.at);
+    const live = inForce(session, await this.chains.standing(hops, call.at, claims.sid), call.at);
     const details = detailsFromMessages(request.authorizationDetails);
     const parent = grantOf(hops);
     // Who says nothing of limits hands on those it has; whoever names some must not name wider ones.
@@ -102,15 +105,8 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
       maxDepth,
     };
     const above = { grant: parent, agentIds: agentsOf(hops), live };
-    const delegates = await this.parties.activeSoon([delegateAgentId]);
     const delegateActive = delegates.get(delegateAgentId)?.active ?? false;
-    return this.#change(
-      call,
-      { type: 'Delegate', delegation, grant, above, delegateActive, at: call.at },
-      delegationId,
-      call.caller.id,
-      '',
-    );
+    return this.#make(call, { type: 'Delegate', delegation, grant, above, delegateActive, at: call.at });
   }
 
   async getDelegation({ delegationId }: GetDelegationRequest, call: Call): Promise<DelegationMessage> {
@@ -177,6 +173,23 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
     );
   }
 
+  /** A retry is answered with what was made, whatever has ended since. */
+  async #make(call: Call, command: Extract<DelegationCommand, { type: 'Delegate' }>) {
+    const { delegationId, sessionId } = command.delegation;
+    const order = { ...orderOf(delegationId), partKey: call.caller.id, command, call };
+    const streamId = await this.database.transaction(async (tx) => {
+      const made = await this.commands.handle(order, tx);
+      if (made.replayed) return made.streamId;
+      // Somebody may have been stopped since the command was prepared; throwing undoes it.
+      const session = await this.sessions.find(sessionId, tx);
+      const standing = session && (await this.chains.standingIn(tx, session.opened, call.at));
+      if (session === undefined || standing === undefined || !inForce(session, standing, call.at))
+        throw refuse('AUTHORITY_ENDED', 'the session or what it works under has just ended');
+      return made.streamId;
+    });
+    return this.#message(streamId);
+  }
+
   async #change(
     call: Call,
     command: DelegationCommand,
@@ -184,17 +197,30 @@ export class DelegationRpc implements Calls<typeof DelegationServiceService> {
     partKey: string,
     expectedEtag: string,
   ) {
-    const order = {
-      decider: delegationDecider,
-      facts: delegationFacts,
-      streamId: `delegation-${delegationId}`,
-      kind: 'delegation',
-    };
-    const { streamId } = await this.commands.handle({ ...order, partKey, command, call, expectedEtag });
+    const order = { ...orderOf(delegationId), partKey, command, call, expectedEtag };
+    const { streamId } = await this.commands.handle(order);
+    return this.#message(streamId);
+  }
+
+  async #message(streamId: string): Promise<DelegationMessage> {
     const row = await this.delegations.find(streamId.slice('delegation-'.length));
     if (row === undefined) throw new Error(`delegation of \`${streamId}\` is not in its view`);
     return delegationMessage(row);
   }
+}
+
+const orderOf = (delegationId: string) => ({
+  decider: delegationDecider,
+  facts: delegationFacts,
+  streamId: `delegation-${delegationId}`,
+  kind: 'delegation',
+});
+
+/** Whether a session may hand anything on: it is open, its hops hold, and nobody in them is stopped. */
+function inForce(session: SessionRow, standing: Standing, at: Date): boolean {
+  const { hops, lockId, inactiveAgentIds, personActive } = standing;
+  const stands = lockId === '' && inactiveAgentIds.length === 0 && personActive;
+  return stands && session.endCause === 0 && hops !== undefined && isLive(hops, at);
 }
 
 function delegationMessage({ made, revoked, madeAt, etag }: DelegationRow): DelegationMessage {

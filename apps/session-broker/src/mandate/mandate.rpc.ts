@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { detailsFromMessages, limitsFromMessage } from '@writ/authority';
+import { detailsFromMessages, limitsFromMessage, MAX_DEPTH } from '@writ/authority';
 import {
   type GetMandateRequest,
   type GrantMandateRequest,
@@ -57,7 +57,7 @@ export class MandateRpc implements Calls<typeof MandateServiceService> {
       purpose: text(purpose, { max: 500 }),
       authorizationDetails: required(request.authorizationDetails),
       expireTime: timestamp(expireTime),
-      maxDepth: integer(maxDepth, { min: 0, max: 8 }),
+      maxDepth: integer(maxDepth, { min: 0, max: MAX_DEPTH }),
     });
     const mandateId = call.newId('mdt');
     const agent = await this.parties.agentSoon(agentId);

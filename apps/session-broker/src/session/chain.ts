@@ -21,8 +21,15 @@ export interface Hops {
 
 /** What the last hop gives. */
 export function grantOf(hops: Hops): Grant {
-  const last = hops.delegations.at(-1);
-  return last === undefined ? grantOfMandate(hops.mandate.granted) : grantOfDelegation(last.made);
+  const last = hops.delegations.at(-1)?.made ?? hops.mandate.granted;
+  const { purpose, authorizationDetails, limits, expireTime, maxDepth } = last;
+  return {
+    purpose,
+    details: detailsFromMessages(authorizationDetails),
+    limits: limitsFromMessage(limits),
+    expiresAt: expireTime ?? new Date(0),
+    maxDepth,
+  };
 }
 
 /** The agents of a chain, from the mandate's own down. */
@@ -46,36 +53,4 @@ export function isLive(hops: Hops, at: Date): boolean {
       made.mandateId === mandate.granted.mandateId && made.parentDelegationId === (parent?.delegationId ?? '')
     );
   });
-}
-
-function grantOfMandate({
-  purpose,
-  authorizationDetails,
-  limits,
-  expireTime,
-  maxDepth,
-}: MandateGranted): Grant {
-  return {
-    purpose,
-    details: detailsFromMessages(authorizationDetails),
-    limits: limitsFromMessage(limits),
-    expiresAt: expireTime ?? new Date(0),
-    maxDepth,
-  };
-}
-
-function grantOfDelegation({
-  purpose,
-  authorizationDetails,
-  limits,
-  expireTime,
-  maxDepth,
-}: DelegationMade): Grant {
-  return {
-    purpose,
-    details: detailsFromMessages(authorizationDetails),
-    limits: limitsFromMessage(limits),
-    expiresAt: expireTime ?? new Date(0),
-    maxDepth,
-  };
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { MAX_DEPTH } from '@writ/authority';
 import { LockTargetKind } from '@writ/contracts/writ/session/v1/lock_facts.js';
 import type { SessionOpened } from '@writ/contracts/writ/session/v1/session_facts.js';
 import { Database, type Tx } from '@writ/event-store';
@@ -8,8 +9,6 @@ import { PartyDirectory } from '../party/party.store.js';
 import { StopView } from '../stop/stop.view.js';
 import { agentsOf, type HeldDelegation, type Hops } from './chain.js';
 import type { Standing } from './session.js';
-
-const DEPTH_MAX = 8;
 
 type Querying = Pick<Tx, 'query'>;
 type Authority = Pick<SessionOpened, 'mandateId' | 'delegationIds'>;
@@ -33,7 +32,7 @@ export class SessionChain {
   /** The hops from the mandate down to a delegation. */
   async underDelegation(delegationId: string, on: Querying = this.database): Promise<Hops | undefined> {
     const hops: HeldDelegation[] = [];
-    for (let next = delegationId; next !== '' && hops.length <= DEPTH_MAX; ) {
+    for (let next = delegationId; next !== '' && hops.length <= MAX_DEPTH; ) {
       const hop = await this.delegations.find(next, on);
       if (hop === undefined) return undefined;
       hops.unshift(hop);

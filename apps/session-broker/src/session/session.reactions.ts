@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  AgentKeyRotated,
   AgentOrphaned,
   AgentProvenanceChanged,
   AgentRetired,
@@ -43,6 +44,8 @@ const endings: Readonly<Record<string, (data: Uint8Array) => Ends | undefined>> 
     affected: { kind: 'person', id: PersonLeft.decode(data).personId },
     cause: SessionEndCause.SESSION_END_CAUSE_PERSON_LEFT,
   }),
+  // Its sessions are bound to the old key: whoever had that may not go on.
+  'writ.registry.v1.AgentKeyRotated': (data) => stopped(AgentKeyRotated.decode(data).agentId),
   'writ.session.v1.MandateRevoked': (data) => revoked('mandate', MandateRevoked.decode(data).mandateId),
   'writ.session.v1.DelegationRevoked': (data) =>
     revoked('delegation', DelegationRevoked.decode(data).delegationId),

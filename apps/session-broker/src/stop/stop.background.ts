@@ -73,7 +73,7 @@ export class StopFeed extends Background {
     const state = goesOn
       ? (await this.view.between(hello.lastSeq, seq)).map(deltaBytes)
       : stateBytes(epoch, seq, await this.view.fullState(seq, this.clock.now()));
-    watcher.begin(state, seq);
+    await watcher.begin(state, seq);
     watcher.beat(this.#heartbeat());
   }
 
@@ -84,8 +84,10 @@ export class StopFeed extends Background {
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, withinMs);
     });
-    await Promise.race([Promise.all(watchers.map((watcher) => watcher.acknowledged(seq))), timeout]);
+    const waits = watchers.map((watcher) => watcher.acknowledged(seq));
+    await Promise.race([Promise.all(waits.map(({ confirmed }) => confirmed)), timeout]);
     clearTimeout(timer);
+    for (const wait of waits) wait.cancel();
     return {
       watching: watchers.length,
       confirmed: watchers.filter((watcher) => watcher.ackedSeq >= seq).length,

@@ -7,6 +7,14 @@ export interface WatchStream {
   onceDrained(listener: () => void): void;
 }
 
+/** Someone who waits for a point's word. */
+export interface Acknowledgement {
+  /** Resolves when the point has confirmed, or has gone. */
+  readonly confirmed: Promise<void>;
+  /** Waits no longer. */
+  cancel(): void;
+}
+
 const QUEUE_MAX = 1_024;
 const BLOCKED_MS_MAX = 1_000;
 
@@ -24,7 +32,7 @@ export class Watcher {
   #sent = 0;
   #acked = 0;
   #queued = 0;
-  #blocked: NodeJS.Timeout | undefined;
+  #blocked: { readonly timer: NodeJS.Timeout; readonly drained: PromiseWithResolvers<void> } | undefined;
   #isOver = false;
 
   /** @param tooSlow the refusal for a point that does not keep up */
@@ -42,12 +50,24 @@ export class Watcher {
     return this.#acked;
   }
 
-  /** Sends what the point builds on, as of `seq`, then the orders after it that were held back meanwhile. */
-  begin(state: readonly Buffer[], seq: number): void {
+  /** How many wait for the point's word. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Sends what the point builds on, as of `seq`, then the orders after it that were held back meanwhile. The state may be
+   * of any size: its next message waits until the stream has drained.
+   */
+  async begin(state: readonly Buffer[], seq: number): Promise<void> {
+    for (const bytes of state) {
+      if (this.#blocked !== undefined) await this.#blocked.drained.promise;
+      if (this.#isOver) return;
+      this.#write(bytes);
+    }
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#sent = seq;
-    for (const bytes of state) this.#write(bytes);
     for (const order of held) if (order.seq > seq) this.order(order.seq, order.bytes);
   }
 
@@ -79,10 +99,13 @@ export class Watcher {
     }
   }
 
-  /** Resolves when the point has confirmed `seq`, or has gone. */
-  acknowledged(seq: number): Promise<void> {
-    if (this.#acked >= seq || this.#isOver) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.add({ seq, resolve }));
+  /** Waits for the point's word on `seq`. */
+  acknowledged(seq: number): Acknowledgement {
+    if (this.#acked >= seq || this.#isOver) return { confirmed: Promise.resolve(), cancel: () => undefined };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter = { seq, resolve };
+    this.#waiting.add(waiter);
+    return { confirmed: promise, cancel: () => void this.#waiting.delete(waiter) };
   }
 
   onOver(run: () => void): void {
@@ -95,7 +118,7 @@ export class Watcher {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#held = undefined;
-    clearTimeout(this.#blocked);
+    this.#flow();
     for (const { resolve } of this.#waiting) resolve();
     this.#waiting.clear();
     for (const run of this.#onOver) run();
@@ -110,11 +133,16 @@ export class Watcher {
       return;
     }
     if (this.#blocked !== undefined) return;
-    this.#blocked = setTimeout(() => this.close(this.tooSlow()), BLOCKED_MS_MAX);
-    this.stream.onceDrained(() => {
-      clearTimeout(this.#blocked);
-      this.#blocked = undefined;
-      this.#queued = 0;
-    });
+    const timer = setTimeout(() => this.close(this.tooSlow()), BLOCKED_MS_MAX);
+    this.#blocked = { timer, drained: Promise.withResolvers<void>() };
+    this.stream.onceDrained(() => this.#flow());
+  }
+
+  /** The stream takes messages again, or nobody waits for that any more. */
+  #flow(): void {
+    clearTimeout(this.#blocked?.timer);
+    this.#blocked?.drained.resolve();
+    this.#blocked = undefined;
+    this.#queued = 0;
   }
 }

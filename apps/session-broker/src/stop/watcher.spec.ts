@@ -16,6 +16,25 @@ function watching(room = Number.POSITIVE_INFINITY) {
   return { watcher: new Watcher(stream, slow), written, drains };
 }
 
+/** A stream as gRPC has it: sixteen messages fit, and it says when all of them have left. */
+function draining() {
+  const written: string[] = [];
+  let inside = 0;
+  const stream = {
+    write: (message: Buffer) => {
+      written.push(message.toString());
+      inside += 1;
+      return inside < 16;
+    },
+    onceDrained: (listener: () => void) =>
+      void Promise.resolve().then(() => {
+        inside = 0;
+        listener();
+      }),
+  };
+  return { watcher: new Watcher(stream, slow), written };
+}
+
 const codeOf = (watcher: Watcher) =>
   watcher.over.then(
     () => 'gone',
@@ -56,10 +75,23 @@ describe('a watcher', () => {
     watcher.begin([], 1);
     const first = watcher.acknowledged(1);
     watcher.ack(1);
-    await first;
+    await first.confirmed;
     const never = watcher.acknowledged(2);
     watcher.close();
-    await never;
+    await never.confirmed;
+  });
+
+  it('keeps nobody who no longer waits for its word', async () => {
+    const { watcher } = watching();
+    watcher.begin([], 1);
+    const [patient, gone] = [watcher.acknowledged(1), watcher.acknowledged(1)];
+    expect(watcher.waiting).toBe(2);
+    gone.cancel();
+    expect(watcher.waiting).toBe(1);
+    watcher.ack(1);
+    await patient.confirmed;
+    patient.cancel();
+    expect(watcher.waiting).toBe(0);
   });
 
   it('is cut off after a second in which its stream took nothing', async () => {
@@ -84,6 +116,43 @@ describe('a watcher', () => {
     expect(written).toEqual(['state', '2', '3']);
     watcher.close();
     expect(await codeOf(watcher)).toBe('gone');
+  });
+
+  it('is sent a state of any size, because the next chunk waits until the stream has drained', async () => {
+    const { watcher, written } = draining();
+    const state = Array.from({ length: 1_300 }, (_, index) => `chunk ${index}`);
+    const begun = watcher.begin(state.map(bytes), 7);
+    for (let seq = 7; seq <= 1_000; seq += 1) watcher.order(seq, bytes(`order ${seq}`));
+    watcher.beat(bytes('beat'));
+    await Promise.race([begun, codeOf(watcher)]);
+    const orders = Array.from({ length: 993 }, (_, index) => `order ${index + 8}`);
+    expect(written).toEqual([...state, ...orders]);
+    watcher.ack(1_000);
+    expect(watcher.ackedSeq).toBe(1_000);
+    watcher.close();
+    expect(await codeOf(watcher)).toBe('gone');
+  });
+
+  it('confirms nothing while its state is still on the way', async () => {
+    const { watcher, drains } = watching(1);
+    const begun = watcher.begin(['one', 'two', 'three'].map(bytes), 7);
+    watcher.ack(7);
+    expect(watcher.ackedSeq).toBe(0);
+    for (const drained of drains) drained();
+    await begun;
+    watcher.ack(7);
+    expect(watcher.ackedSeq).toBe(7);
+  });
+
+  it('that goes away while its state is sent, or takes none of it, is sent no more', async () => {
+    for (const leave of [(watcher: Watcher) => watcher.close(), () => jest.advanceTimersByTime(1_001)]) {
+      const { watcher, written } = watching(1);
+      void codeOf(watcher);
+      const begun = watcher.begin(['one', 'two', 'three'].map(bytes), 1);
+      leave(watcher);
+      await begun;
+      expect(written).toEqual(['one', 'two']);
+    }
   });
 
   it('is cut off when more than a thousand messages wait, loaded or not', async () => {
