@@ -46,7 +46,7 @@ export async function agentsAtWork({ home, record }, operator, count) {
 
 async function registered(home, record, operator, name) {
   const keys = newKeys();
-  const { agentId } = await operator.clients.agents.registerAgent({
+  const { agentId, etag } = await operator.clients.agents.registerAgent({
     displayName: name,
     builder: 'treasury engineering',
     owner: 'treasury',
@@ -64,7 +64,7 @@ async function registered(home, record, operator, name) {
     jwk: keys.jwk,
     requestId: '',
   });
-  await operator.clients.agents.attestAgent({ agentId, etag: '', requestId: '' });
+  await operator.clients.agents.attestAgent({ agentId, etag, requestId: '' });
   await saveMember(home, operator, name, agentId, keys);
   return memberOf(home, record, name);
 }

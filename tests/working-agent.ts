@@ -96,7 +96,7 @@ async function keepInVault({ admin }: WholeSuite, secret: string) {
 /** Registered by the administrator, attested by its sponsor, known to the session-broker when this answers. */
 export async function attestedAgent(suite: WholeSuite, sponsor: Party, blueprintId: string): Promise<Party> {
   const keys = newKeys();
-  const { agentId } = await suite.admin.clients.agents.registerAgent(
+  const { agentId, etag } = await suite.admin.clients.agents.registerAgent(
     {
       displayName: 'invoice-agent',
       builder: 'finance engineering',
@@ -112,7 +112,7 @@ export async function attestedAgent(suite: WholeSuite, sponsor: Party, blueprint
     },
     patient,
   );
-  await sponsor.clients.agents.attestAgent({ agentId, etag: '', requestId: '' }, patient);
+  await sponsor.clients.agents.attestAgent({ agentId, etag, requestId: '' }, patient);
   await suite.settled();
   return suite.party('agent', agentId, keys);
 }

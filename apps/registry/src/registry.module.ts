@@ -8,10 +8,12 @@ import {
   settingsClass,
   TrustDomain,
 } from '@writ/service';
+import { AgentOrphaning } from './agent/agent.background.js';
 import { AgentMessages } from './agent/agent.message.js';
 import { AgentReactions } from './agent/agent.reactions.js';
 import { AgentRpc } from './agent/agent.rpc.js';
 import { AgentView } from './agent/agent.view.js';
+import { AgentsDue, agentDueMigrations } from './agent/agent-due.store.js';
 import { AgentParties } from './agent/agent-parties.flow.js';
 import { BlueprintRpc } from './blueprint/blueprint.rpc.js';
 import { BlueprintView } from './blueprint/blueprint.view.js';
@@ -30,6 +32,7 @@ export class RegistrySettings extends settingsClass({
   providers: [
     AgentParties,
     AgentMessages,
+    AgentsDue,
     ProfileStore,
     {
       provide: TrustDomain,
@@ -48,6 +51,7 @@ export const registryService: ServiceDefinition = {
   edges: [PersonRpc, AgentRpc, BlueprintRpc, CertificateRpc],
   views: [PersonView, AgentView, BlueprintView],
   reactions: [AgentReactions],
+  background: [AgentOrphaning],
   settings: RegistrySettings,
-  migrations: profileMigrations,
+  migrations: [...profileMigrations, ...agentDueMigrations],
 };

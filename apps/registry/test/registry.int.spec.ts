@@ -14,6 +14,12 @@ let world: World;
 let registry: RunningService;
 let admin: { id: string; identity: Identity };
 let sponsor: { id: string; identity: Identity };
+const first = {
+  displayName: 'somebody',
+  roles: [Role.ROLE_ADMIN, Role.ROLE_OPERATOR, Role.ROLE_SECURITY],
+  jwk: '',
+  requestId: randomUUID(),
+};
 
 const newJwk = () =>
   JSON.stringify(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }));
@@ -61,7 +67,8 @@ beforeAll(async () => {
   const own = new RegistrySettings({ trustDomainDir: world.trustDomainDir });
   registry = await world.service(registryService, { own });
   const bootstrap = await world.identity({ kind: 'bootstrap', id: 'bootstrap' });
-  admin = await person(bootstrap, [Role.ROLE_ADMIN, Role.ROLE_OPERATOR, Role.ROLE_SECURITY]);
+  const { personId: id } = await people(bootstrap).registerPerson(first);
+  admin = { id, identity: await world.identity({ kind: 'person', id }) };
   sponsor = await person(admin.identity, [Role.ROLE_SPONSOR]);
 });
 
@@ -73,6 +80,19 @@ describe('the registry', () => {
   it('lets the bootstrap certificate register the first person only', async () => {
     const bootstrap = await world.identity({ kind: 'bootstrap', id: 'bootstrap' });
     expect(await codeOf(person(bootstrap, [Role.ROLE_ADMIN]))).toBe('BOOTSTRAP_OVER');
+  });
+
+  it('answers the bootstrap certificate again when the answer to its own request was lost, and nothing else', async () => {
+    const bootstrap = people(await world.identity({ kind: 'bootstrap', id: 'bootstrap' }));
+    expect((await bootstrap.registerPerson(first)).personId).toBe(admin.id);
+    const other = { ...first, jwk: newJwk() };
+    expect(await codeOf(bootstrap.registerPerson(other))).toBe('REQUEST_ID_REUSED');
+    const anew = { ...first, requestId: randomUUID() };
+    expect(await codeOf(bootstrap.registerPerson(anew))).toBe('BOOTSTRAP_OVER');
+    expect(await codeOf(bootstrap.registerPerson(anew))).toBe('BOOTSTRAP_OVER');
+    const everybody = { role: 0, pageSize: 100, pageToken: '' };
+    const { people: known } = await people(admin.identity).listPeople(everybody);
+    expect(known.filter(({ roles }) => roles.includes(Role.ROLE_ADMIN))).toHaveLength(1);
   });
 
   it('keeps an agent from acting until its sponsor has attested it', async () => {
@@ -89,6 +109,23 @@ describe('the registry', () => {
       requestId: '',
     });
     expect(attested.state).toBe(AgentState.AGENT_STATE_ACTIVE);
+  });
+
+  it('lets no sponsor attest a provenance that was changed after they looked', async () => {
+    const seen = await agents(admin.identity).registerAgent(registration());
+    const { agentId, etag } = seen;
+    const attest = (sawEtag: string) =>
+      agents(sponsor.identity).attestAgent({ agentId, etag: sawEtag, requestId: '' });
+    const blind = await attest('').catch((thrown: unknown) => refusalOf(thrown));
+    expect(blind).toMatchObject({ reason: 'INVALID_ARGUMENT', fields: [{ field: 'etag' }] });
+    const other = { ...provenance, modelDigest: `sha-256:${'B'.repeat(43)}` };
+    const change = { agentId, provenance: other, etag: '', requestId: '' };
+    const changed = await agents(admin.identity).changeAgentProvenance(change);
+    expect(await codeOf(attest(etag))).toBe('ETAG_STALE');
+    expect((await agents(admin.identity).getAgent({ agentId })).state).toBe(
+      AgentState.AGENT_STATE_AWAITING_ATTESTATION,
+    );
+    expect((await attest(changed.etag)).state).toBe(AgentState.AGENT_STATE_ACTIVE);
   });
 
   it('names every bad field of a registration', async () => {
@@ -163,11 +200,11 @@ describe('the registry', () => {
 
   it('stops every agent of a sponsor who leaves', async () => {
     const leaving = await person(admin.identity, [Role.ROLE_SPONSOR]);
-    const { agentId } = await agents(admin.identity).registerAgent({
+    const { agentId, etag } = await agents(admin.identity).registerAgent({
       ...registration(),
       sponsorId: leaving.id,
     });
-    await agents(leaving.identity).attestAgent({ agentId, etag: '', requestId: '' });
+    await agents(leaving.identity).attestAgent({ agentId, etag, requestId: '' });
     await people(admin.identity).markPersonLeft({ personId: leaving.id, etag: '', requestId: '' });
     let state = AgentState.AGENT_STATE_ACTIVE;
     for (let tries = 0; tries < 100 && state !== AgentState.AGENT_STATE_ORPHANED; tries += 1) {

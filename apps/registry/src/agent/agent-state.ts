@@ -108,7 +108,8 @@ export function evolve(agent: Agent, event: AgentEvent): Agent {
   }
 }
 
-const noProvenance: Provenance = {
+/** Of whose parts nothing is known. */
+export const noProvenance: Provenance = {
   modelDigest: '',
   systemPromptDigest: '',
   toolsDigest: '',

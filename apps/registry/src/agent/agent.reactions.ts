@@ -5,9 +5,11 @@ import { LockPlaced, LockTargetKind } from '@writ/contracts/writ/session/v1/lock
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
 import { CommandHandler, type Tx } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
+import { AgentOrphaning } from './agent.background.js';
 import { agentFacts } from './agent.facts.js';
 import { type AgentCommand, agentDecider } from './agent.js';
 import { AgentView } from './agent.view.js';
+import { AgentsDue } from './agent-due.store.js';
 
 /** A sponsor who leaves orphans their agents; a lock on an agent costs it trust. */
 @Injectable()
@@ -18,6 +20,8 @@ export class AgentReactions extends Reactions {
   constructor(
     private readonly commands: CommandHandler,
     private readonly agents: AgentView,
+    private readonly due: AgentsDue,
+    private readonly orphaning: AgentOrphaning,
   ) {
     super();
   }
@@ -25,9 +29,8 @@ export class AgentReactions extends Reactions {
   async handle(fact: ConsumedFact, tx: Tx, call: Call): Promise<void> {
     if (fact.fullType === 'writ.registry.v1.PersonLeft') {
       const { personId } = PersonLeft.decode(fact.data);
-      for (const agentId of await this.agents.sponsoredBy(personId, tx)) {
-        await this.#command({ type: 'OrphanAgent', at: call.at, agentId, personId }, tx, call);
-      }
+      await this.due.note(personId, call, tx);
+      tx.afterCommit(() => void this.orphaning.wake());
     }
     if (fact.fullType === 'writ.session.v1.LockPlaced') {
       const { targetKind, targetId } = LockPlaced.decode(fact.data);

@@ -16,7 +16,7 @@ import {
   type ScoreAgentRequest,
   type SuspendAgentRequest,
 } from '@writ/contracts/writ/registry/v1/agent.js';
-import { Environment, type Provenance, Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
+import { Environment, Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
 import { CommandHandler } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
 import {
@@ -38,6 +38,7 @@ import { type AgentCommand, agentDecider, refuse } from './agent.js';
 import { AgentMessages } from './agent.message.js';
 import { AgentView } from './agent.view.js';
 import { AgentParties } from './agent-parties.flow.js';
+import { noProvenance } from './agent-state.js';
 
 const readers = ['role:admin', 'role:operator', 'role:sponsor', 'role:auditor', 'role:security'] as const;
 
@@ -62,13 +63,6 @@ const statusOf: Readonly<Record<number, string>> = {
   [AgentState.AGENT_STATE_SUSPENDED]: 'suspended',
   [AgentState.AGENT_STATE_ORPHANED]: 'orphaned',
   [AgentState.AGENT_STATE_RETIRED]: 'retired',
-};
-
-const noProvenance: Provenance = {
-  modelDigest: '',
-  systemPromptDigest: '',
-  toolsDigest: '',
-  imageDigest: '',
 };
 
 @Injectable()
@@ -151,7 +145,11 @@ export class AgentRpc implements Calls<typeof AgentServiceService> {
   }
 
   async attestAgent({ agentId, etag }: AttestAgentRequest, call: Call): Promise<AgentMessage> {
-    check({ agentId: id('agt', agentId) });
+    check({
+      agentId: id('agt', agentId),
+      // Without it, what was changed after the sponsor looked would be attested unseen.
+      etag: etag === '' ? 'is required: the one of the agent as you saw it' : undefined,
+    });
     const sponsor = await this.parties.sponsor(call.caller.id);
     return this.#change(
       call,

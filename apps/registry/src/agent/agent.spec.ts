@@ -185,6 +185,21 @@ describe('a trust score', () => {
     };
     expect([score(0), score(15), score(30), score(300)]).toEqual([72, 79, 87, 87]);
   });
+  it('is made anew when its parts change, even where their sum does not', () => {
+    const day20 = new Date(at.getTime() + 20 * 86_400_000);
+    const past = [registered, scored(registered), attested];
+    const suspend: AgentCommand = { type: 'SuspendAgent', at: day20, agentId, reason: 'odd' };
+    const { trust } = agentDecider
+      .decide(suspend, stateOf(...past))
+      .reduce(agentDecider.evolve, stateOf(...past));
+    expect(trust?.score).toBe(72);
+    const parts = Object.fromEntries(trust?.points.map(({ component, points }) => [component, points]) ?? []);
+    expect(parts).toMatchObject({ age: 10, conduct: 15 });
+  });
+  it('is not made anew while its parts stay, whatever the day', () =>
+    given(registered, scored(registered))
+      .when({ type: 'ScoreAgent', at: new Date(at.getTime() + 86_400_000), agentId })
+      .thenNothing());
   it('never leaves 0 to 100, however bad the conduct', () => {
     const many = Array.from({ length: 20 }, () => suspended);
     const fact = scored(registered, ...many);

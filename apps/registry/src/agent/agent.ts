@@ -3,6 +3,7 @@ import type {
   Environment,
   Provenance,
   Sensitivity,
+  TrustPoints,
 } from '@writ/contracts/writ/registry/v1/agent_facts.js';
 import { type Decider, idTimeMs, refusals, unreachable } from '@writ/kernel';
 import { type Agent, type AgentEvent, agentStatus, evolve, nobody } from './agent-state.js';
@@ -165,7 +166,13 @@ function follow(command: AgentCommand, agent: Agent): readonly AgentEvent[] {
   }
 }
 
-/** The score as of `at`, when it differs from the one that is recorded. */
+/** Whether each component has the same points; the days in an explanation pass without changing any. */
+function samePoints(a: readonly TrustPoints[], b: readonly TrustPoints[]): boolean {
+  const worth = (all: readonly TrustPoints[]) => all.map(({ component, points }) => `${component} ${points}`);
+  return worth(a).join() === worth(b).join();
+}
+
+/** The score as of `at`, when any of its parts differs from what is recorded. */
 function rescore(agentId: string, agent: Agent, at: Date): readonly AgentEvent[] {
   if (agent.registration === undefined || agent.retired) return [];
   const { environment, sensitivity } = agent.registration;
@@ -179,8 +186,10 @@ function rescore(agentId: string, agent: Agent, at: Date): readonly AgentEvent[]
     locks: agent.locks,
     provenanceChanges: agent.provenanceChanges,
   });
+  if (agent.trust?.functionVersion === TRUST_FUNCTION_VERSION && samePoints(agent.trust.points, points)) {
+    return [];
+  }
   const score = points.reduce((sum, component) => sum + component.points, 0);
-  if (agent.trust?.score === score && agent.trust.functionVersion === TRUST_FUNCTION_VERSION) return [];
   const data = { agentId, score, functionVersion: TRUST_FUNCTION_VERSION, points: [...points] };
   return [{ type: 'AgentTrustScored', data }];
 }

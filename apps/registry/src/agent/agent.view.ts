@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Tx } from '@writ/event-store';
+import { Database } from '@writ/event-store';
 import { FoldView } from '../fold.view.js';
 import { agentFacts } from './agent.facts.js';
 import { type AgentCommand, agentDecider } from './agent.js';
@@ -23,14 +23,5 @@ export class AgentView extends FoldView<Agent, AgentCommand, AgentEvent> {
         environment: String(agent.registration?.environment ?? 0),
       }),
     });
-  }
-
-  /** Ids of the agents that a person answers for and that are not retired, oldest first. */
-  async sponsoredBy(personId: string, tx: Tx): Promise<readonly string[]> {
-    const { rows } = await tx.query<{ id: string }>(
-      `select id from registry_view.agent where sponsor_id = $1 and status <> 'retired' order by id`,
-      [personId],
-    );
-    return rows.map(({ id }) => id);
   }
 }

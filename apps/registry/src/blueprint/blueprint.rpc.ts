@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Provenance, Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
+import { Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
 import {
   type Blueprint as BlueprintMessage,
   BlueprintServiceService,
@@ -13,6 +13,7 @@ import {
 import { CommandHandler } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
 import { type Access, type Calls, check, enumValue, id, Pages, text } from '@writ/service';
+import { noProvenance } from '../agent/agent-state.js';
 import type { Row } from '../fold.view.js';
 import { provenanceProblems } from '../provenance-fields.js';
 import { blueprintFacts } from './blueprint.facts.js';
@@ -25,13 +26,6 @@ export const blueprintAccess = {
   listBlueprints: ['role:admin', 'role:operator', 'role:sponsor', 'role:auditor', 'role:security'],
   retireBlueprint: ['role:admin', 'role:operator'],
 } as const satisfies Access<typeof BlueprintServiceService>;
-
-const noProvenance: Provenance = {
-  modelDigest: '',
-  systemPromptDigest: '',
-  toolsDigest: '',
-  imageDigest: '',
-};
 
 @Injectable()
 export class BlueprintRpc implements Calls<typeof BlueprintServiceService> {

@@ -74,14 +74,16 @@ export class PersonRpc implements Calls<typeof PersonServiceService> {
       roles: list(roles, { max: 6, rule: roleRule }),
       jwk: optional(jwk, publicJwk(jwk)),
     });
-    if (call.caller.kind === 'bootstrap' && (await this.people.count()) > 0) {
-      throw refuse('BOOTSTRAP_OVER', 'the first person is registered; an admin registers the others');
-    }
     const personId = call.newId('psn');
     const key = jwk === '' ? undefined : registeredKey(jwk);
     const handled = await this.database.transaction(async (tx) => {
       const done = await this.#handle(call, { type: 'RegisterPerson', personId, roles, key }, '', tx);
-      if (!done.replayed) await this.profiles.put(tx, personId, displayName);
+      // Who asks once more for the answer to the very same request gets it, and nobody new.
+      if (done.replayed) return done;
+      // After the append, which lets one registration pass at a time: two first ones cannot both find nobody.
+      if (call.caller.kind === 'bootstrap' && (await this.people.hasOthers(tx, personId)))
+        throw refuse('BOOTSTRAP_OVER', 'the first person is registered; an admin registers the others');
+      await this.profiles.put(tx, personId, displayName);
       return done;
     });
     return this.#message(handled.streamId.slice('person-'.length));

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Role } from '@writ/contracts/writ/registry/v1/person_facts.js';
-import { Database } from '@writ/event-store';
+import { Database, schemasOf, type Tx } from '@writ/event-store';
 import { FoldView } from '../fold.view.js';
 import { personFacts } from './person.facts.js';
 import { type Person, type PersonCommand, type PersonEvent, personDecider } from './person.js';
@@ -35,5 +35,14 @@ export class PersonView extends FoldView<Person, PersonCommand, PersonEvent> {
         ),
       }),
     });
+  }
+
+  /** Whether anybody else was ever registered, as `tx` sees it. */
+  async hasOthers(tx: Tx, personId: string): Promise<boolean> {
+    const { rowCount } = await tx.query(
+      `select 1 from ${schemasOf('registry').views}.person where id <> $1 limit 1`,
+      [personId],
+    );
+    return rowCount !== 0;
   }
 }
