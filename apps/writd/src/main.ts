@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
+import { reasonOf } from '@writ/service';
 import { type Options, parseOptions, usage } from './options.js';
-import { reasonOf } from './reason.js';
 import { bannerOf } from './suite/banner.js';
 import { DataFolder } from './suite/data-folder.js';
 import { type StartedSuite, startSuite } from './suite/start-suite.js';

@@ -9,7 +9,7 @@ export interface Options {
   /** Ends after the walk, with 0 only when every step held. */
   readonly once: boolean;
   readonly walk: boolean;
-  /** Services listen on the ports right above it, PostgreSQL and Kafka on those after. */
+  /** Services listen on the ports right above it, PostgreSQL and metrics on those after; Kafka takes any that are free. */
   readonly portBase: number;
   readonly help: boolean;
 }
@@ -33,7 +33,7 @@ export const usage = `writd: the whole of Writ on one machine, for trying it out
   --no-walk       start without the walk
   --kafka         facts on Apache Kafka: brokers from WRIT_KAFKA_BROKERS, else one started from Maven's jars
   --data DIR      where everything is kept (default .writ); the next start goes on from there
-  --port-base N   ports N+1 to N+21 on 127.0.0.1 (default 7400)
+  --port-base N   ports N+1 to N+20 on 127.0.0.1 (default 7400)
 
 Not for production: one machine, one operator, keys in files.
 `;

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { LocalPostgres } from '@writ/event-store';
 import { fromOutside } from './outside.js';
-import { freePortBase, newFolder, Writd } from './running.js';
+import { freePortBase, isTaken, newFolder, Writd } from './running.js';
 
 const MINUTES = 60_000;
 const folder = newFolder();
@@ -151,16 +154,12 @@ describe('a start that cannot succeed', () => {
     expect(writd.errors).toMatch(line);
   });
 
-  it('says in one line that the disk is full', async () => {
+  const withSmallDisk = canMount() ? it : it.skip;
+
+  withSmallDisk('says in one line that the disk is full', async () => {
     const elsewhere = newFolder();
     mkdirSync(elsewhere.path, { recursive: true });
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', elsewhere.path], { stdio: 'pipe' });
-    } catch {
-      console.warn('skipped: a small file system cannot be mounted here');
-      elsewhere.remove();
-      return;
-    }
+    mountSmall(elsewhere.path);
     const writd = new Writd(['--data', elsewhere.path]);
     expect(await writd.ended()).toBe(1);
     expect(writd.errors).toMatch(/^writd: less than 512 MiB are free at .+\n$/);
@@ -168,6 +167,98 @@ describe('a start that cannot succeed', () => {
     elsewhere.remove();
   });
 });
+
+describe('what an earlier start has left', () => {
+  let place: ReturnType<typeof newFolder>;
+  let ownBase: number;
+  const startHere = () => new Writd(['--data', place.path, '--port-base', String(ownBase), '--no-walk']);
+  const lock = () => join(place.path, 'postgres', 'data', 'postmaster.pid');
+
+  beforeEach(async () => {
+    place = newFolder();
+    mkdirSync(place.path, { mode: 0o711 });
+    ownBase = await freePortBase(base + 100);
+  });
+
+  afterEach(async () => {
+    await LocalPostgres.endEarlier(join(place.path, 'postgres'));
+    place.remove();
+  });
+
+  it(
+    'is no database that keeps the port from the next start',
+    async () => {
+      // Nobody holds the folder, as after a start that was interrupted or gave up: a server is all that is left.
+      await LocalPostgres.start({
+        folder: join(place.path, 'postgres'),
+        port: ownBase + 10,
+        durable: true,
+        maxConnections: 20,
+      });
+      const writd = startHere();
+      await writd.says('Running. Ctrl-C stops it');
+      writd.signal('SIGINT');
+      expect(await writd.ended()).toBe(0);
+    },
+    2 * MINUTES,
+  );
+
+  it(
+    'is no database when the start was interrupted before the database answered',
+    async () => {
+      const writd = startHere();
+      await until(() => existsSync(lock()));
+      const server = Number(readFileSync(lock(), 'utf8').split('\n')[0]);
+      writd.signal('SIGINT');
+      expect(await writd.ended()).toBe(0);
+      expect(server).toBeGreaterThan(0);
+      expect(() => process.kill(server, 0)).toThrow('ESRCH');
+    },
+    2 * MINUTES,
+  );
+
+  it(
+    'is no service when writd was killed while its services were starting',
+    async () => {
+      const writd = startHere();
+      await until(() => isTaken(ownBase + 1));
+      writd.signal('SIGKILL');
+      expect(await writd.ended()).toBe('SIGKILL');
+      // Those it had not reached yet would come up only now.
+      await until(async () => !(await isTaken(ownBase + 1)));
+      await delay(1_000);
+      expect(await Promise.all([1, 2, 3, 4, 5, 6].map((n) => isTaken(ownBase + n)))).not.toContain(true);
+    },
+    2 * MINUTES,
+  );
+});
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpAt = performance.now() + 40_000;
+  while (!(await holds())) {
+    if (performance.now() > giveUpAt) throw new Error(`never true: ${holds}`);
+    await delay(5);
+  }
+}
+
+function mountSmall(path: string): void {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', path], { stdio: 'pipe' });
+}
+
+/** Whether this machine lets us mount a small file system. */
+function canMount(): boolean {
+  const { path, remove } = newFolder();
+  mkdirSync(path, { recursive: true });
+  try {
+    mountSmall(path);
+    execFileSync('umount', [path]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    remove();
+  }
+}
 
 /** A machine that runs other tests beside this one gets more time; the promise is for one that does not. */
 function slowness(): number {

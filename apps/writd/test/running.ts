@@ -14,16 +14,16 @@ export function newFolder(): { path: string; remove(): void } {
   return { path: join(path, 'data'), remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** A base with twenty-one free ports above it. */
-export async function freePortBase(): Promise<number> {
-  for (let base = 20_000 + (process.pid % 200) * 100; base < 60_000; base += 100) {
-    const taken = await Promise.all(Array.from({ length: 21 }, (_, n) => isTaken(base + 1 + n)));
+/** A base with twenty free ports above it. */
+export async function freePortBase(from = 20_000 + (process.pid % 200) * 100): Promise<number> {
+  for (let base = from; base < 60_000; base += 100) {
+    const taken = await Promise.all(Array.from({ length: 20 }, (_, n) => isTaken(base + 1 + n)));
     if (!taken.includes(true)) return base;
   }
   throw new Error('no free ports');
 }
 
-function isTaken(port: number): Promise<boolean> {
+export function isTaken(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(true));

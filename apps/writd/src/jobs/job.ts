@@ -1,4 +1,4 @@
-import { SettingsError } from '@writ/service';
+import { reasonOf, SettingsError } from '@writ/service';
 
 const EXIT_FAILED = 1;
 /** EX_CONFIG of sysexits: running it again will not help before somebody changes a setting. */
@@ -18,12 +18,4 @@ export async function runJob(name: string, work: (say: Say) => Promise<void>): P
     process.stderr.write(`${name} failed: ${reasonOf(error)}\n`);
     process.exit(error instanceof SettingsError ? EXIT_CONFIG : EXIT_FAILED);
   }
-}
-
-/** The chain of causes on one line: the last one is usually what a person can change. */
-function reasonOf(error: unknown): string {
-  const reasons: string[] = [];
-  for (let cause = error; cause instanceof Error && reasons.length < 5; cause = cause.cause)
-    reasons.push(cause.message.replaceAll('\n', ' '));
-  return reasons.join(': ') || 'for an unknown reason';
 }

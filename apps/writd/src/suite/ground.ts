@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
-import { LocalBroker, migrateBus } from '@writ/event-bus';
-import { LocalPostgres, mayEnter, migrate } from '@writ/event-store';
+import { join } from 'node:path';
+import { LocalBroker } from '@writ/event-bus';
+import { LocalPostgres, mayEnter } from '@writ/event-store';
 import {
   createTrustDomain,
   every,
@@ -9,6 +10,7 @@ import {
   newMaterial,
   openTrustDomain,
   type ServiceDefinition,
+  type ServiceName,
   SystemClock,
   saveIdentity,
   serviceSpiffeId,
@@ -17,6 +19,7 @@ import {
 } from '@writ/service';
 import { createKeyFile } from '@writ/vault/secret/file-kek.provider.js';
 import type { DataFolder } from './data-folder.js';
+import { migrateService } from './migrate-service.js';
 import type { Ports } from './ports.js';
 import type { Stops } from './stops.js';
 import type { Progress } from './suite.js';
@@ -25,7 +28,7 @@ export const TRUST_DOMAIN = 'writ.local';
 const DATABASE = 'writ';
 const MAX_CONNECTIONS = 300;
 /** Service certificates are made new at each start, and while a suite runs. */
-export const SERVICE_CERTIFICATE_SECONDS = 30 * 24 * 60 * 60;
+const SERVICE_CERTIFICATE_SECONDS = 30 * 24 * 60 * 60;
 const RENEW_EVERY_MS = 24 * 60 * 60 * 1000;
 
 /** What the services stand on: a database with their schemas, a trust domain with their certificates, perhaps a broker. */
@@ -53,6 +56,8 @@ export interface GroundSettings {
 
 export async function layGround(settings: GroundSettings): Promise<Ground> {
   const { folder, ports, kafka, definitions, progress, stops } = settings;
+  // Before it starts: whoever interrupts a start must not leave a server that does not answer yet.
+  stops.add(() => LocalPostgres.endEarlier(postgresFolder(folder)));
   const postgres = await LocalPostgres.start({
     folder: postgresFolder(folder),
     port: ports.postgres,
@@ -62,16 +67,17 @@ export async function layGround(settings: GroundSettings): Promise<Ground> {
   stops.add(() => postgres.stop());
   progress(`PostgreSQL on 127.0.0.1:${ports.postgres}, data in ${postgresFolder(folder)}`);
   await postgres.createDatabase(DATABASE);
-  const trust = await trustDomainIn(folder);
+  const trust = await trustDomainIn(folder.inside('trust'));
+  const identities = folder.inside('identities');
   if (!existsSync(folder.keyFile)) await createKeyFile(folder.keyFile, randomBytes);
   const databaseUrlFiles = new Map<string, string>();
   const identityDirs = new Map<string, string>();
   for (const definition of definitions) {
-    databaseUrlFiles.set(definition.name, await schemasOf(definition, postgres, folder));
-    identityDirs.set(definition.name, await identityOf(definition, trust, folder));
+    databaseUrlFiles.set(definition.name, await databaseOf(definition, postgres, folder));
+    identityDirs.set(definition.name, await issueIdentity(definition.name, trust, identities));
   }
   const renew = async () => {
-    for (const definition of definitions) await identityOf(definition, trust, folder);
+    for (const { name } of definitions) await issueIdentity(name, trust, identities);
   };
   // Services read their identity folder again every minute.
   stops.add(every(RENEW_EVERY_MS, renew, (cause) => progress(`certificates were not renewed: ${cause}`)));
@@ -99,41 +105,47 @@ export function postgresFolder(folder: DataFolder): string {
   return `${elsewhere}/postgres`;
 }
 
-async function trustDomainIn(folder: DataFolder): Promise<TrustDomain> {
-  const o = { name: TRUST_DOMAIN, dir: folder.inside('trust'), clock: new SystemClock() };
-  return existsSync(folder.inside('trust', 'issuing.crt')) ? openTrustDomain(o) : createTrustDomain(o);
-}
-
-/** Brings a service's schemas up to date and answers the file with its connection URL. */
-async function schemasOf(
-  { name, migrations }: ServiceDefinition,
+/** The service's own role, with a password made at the first start. Answers the file with its connection URL. */
+async function databaseOf(
+  definition: ServiceDefinition,
   postgres: LocalPostgres,
   folder: DataFolder,
-) {
-  const runtimeRole = `writ_${name.replaceAll('-', '_')}`;
-  folder.secretFile(`${name}.database-password`, () => randomBytes(24).toString('hex'));
-  const password = folder.secret(`${name}.database-password`);
+): Promise<string> {
+  const { name } = definition;
   const ownerUrl = postgres.url(DATABASE);
-  await migrate({ ownerUrl, service: name, runtimeRole, password, migrations: migrations ?? [] });
-  await migrateBus({ ownerUrl, runtimeRole });
   const url = new URL(ownerUrl);
-  url.username = runtimeRole;
-  url.password = password;
+  url.username = `writ_${name.replaceAll('-', '_')}`;
+  url.password = folder.secret(`${name}.database-password`);
+  await migrateService(definition, ownerUrl, url.href);
   return folder.keepSecret(`${name}.database-url`, url.href);
 }
 
-async function identityOf(
-  { name }: ServiceDefinition,
-  trust: TrustDomain,
-  folder: DataFolder,
+/** Whether a certificate authority was made in `dir`. */
+export function hasTrustDomain(dir: string): boolean {
+  return existsSync(join(dir, 'issuing.crt'));
+}
+
+/** The certificate authority in `dir`, made at the first call. */
+export async function trustDomainIn(dir: string): Promise<TrustDomain> {
+  const domain = { name: TRUST_DOMAIN, dir, clock: new SystemClock() };
+  return hasTrustDomain(dir) ? openTrustDomain(domain) : createTrustDomain(domain);
+}
+
+/** A new key and certificate of a service, in a folder of its own below `identitiesDir`, which is the answer. */
+export async function issueIdentity(
+  service: ServiceName,
+  trustDomain: TrustDomain,
+  identitiesDir: string,
 ): Promise<string> {
-  const dir = folder.inside('identities', name);
-  const spiffeId = serviceSpiffeId(TRUST_DOMAIN, name);
-  await saveIdentity(
-    dir,
-    await newMaterial({ trustDomain: trust, spiffeId, ttlSeconds: SERVICE_CERTIFICATE_SECONDS }),
-  );
+  const dir = join(identitiesDir, service);
+  const spiffeId = serviceSpiffeId(TRUST_DOMAIN, service);
+  const ttlSeconds = SERVICE_CERTIFICATE_SECONDS;
+  await saveIdentity(dir, await newMaterial({ trustDomain, spiffeId, ttlSeconds }));
   return dir;
+}
+
+export function bootstrapSpiffeId(): string {
+  return formatSpiffeId({ trustDomain: TRUST_DOMAIN, kind: 'bootstrap', id: 'bootstrap' });
 }
 
 async function startBroker(folder: DataFolder, progress: Progress): Promise<LocalBroker> {
@@ -141,8 +153,4 @@ async function startBroker(folder: DataFolder, progress: Progress): Promise<Loca
   const broker = await LocalBroker.start(folder.folder('kafka'));
   progress(`Apache Kafka on ${broker.brokers.join(', ')}`);
   return broker;
-}
-
-export function bootstrapSpiffeId(): string {
-  return formatSpiffeId({ trustDomain: TRUST_DOMAIN, kind: 'bootstrap', id: 'bootstrap' });
 }

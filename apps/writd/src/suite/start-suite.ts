@@ -30,7 +30,8 @@ export async function startSuite(
   onFatal: (cause: Error) => void,
 ): Promise<StartedSuite> {
   const ports = portsFrom(options.portBase);
-  if (folder.afterCrash) await LocalPostgres.endEarlier(postgresFolder(folder));
+  // Not only after a crash: a start that was interrupted may have let go of the folder and not of its server.
+  await LocalPostgres.endEarlier(postgresFolder(folder));
   await requireFree(
     [['PostgreSQL', ports.postgres], ...suiteServices.map((name) => [name, ports.services[name]] as const)],
     folder.afterCrash ? LEFTOVERS_MS_MAX : 0,

@@ -5,6 +5,9 @@ import { plainAction } from './erp.js';
 import { expectThat, type Stage } from './stage.js';
 import { askForApproval } from './steps-payments.js';
 
+/** SQLSTATE invalid_authorization_specification and invalid_password: the server does not let this login in. */
+const NO_LOGIN = ['28000', '28P01'];
+
 /** 7. A lock on the agent: next decision, sub-agent, credential, pending approval. */
 export async function lock(stage: Stage): Promise<void> {
   const erp = stage.get('erp');
@@ -49,12 +52,13 @@ export async function lock(stage: Stage): Promise<void> {
     stage.until('end of the credential', () =>
       erp.as(stage.get('lease'), 'select 1').then(
         () => undefined,
-        () => true,
+        // Any other failure proves nothing about the login; it is asked again.
+        (error: { code?: string }) => (NO_LOGIN.includes(error.code ?? '') ? error.code : undefined),
       ),
     ),
   );
   stage.say(
-    `the credential cannot log in any more, ${login.ms.toFixed(1)} ms after asking first`,
+    `the credential cannot log in any more (${login.result}), ${login.ms.toFixed(1)} ms after asking first`,
     await stage.entryOf(stage.get('leaseId'), 'writ.vault.v1.LeaseRevoked'),
   );
   await withdrawn(stage, pendingId);

@@ -1,5 +1,4 @@
-import { formatSpiffeId, Identity, newMaterial } from '@writ/service';
-import { reasonOf } from '../reason.js';
+import { formatSpiffeId, Identity, newMaterial, reasonOf } from '@writ/service';
 import { clientsOf } from '../suite/clients.js';
 import type { StartedSuite } from '../suite/start-suite.js';
 import { memberOf } from './cast.js';
@@ -32,8 +31,8 @@ const steps: readonly (readonly [title: string, step: (stage: Stage) => Promise<
 ];
 
 /**
- * The main job, as a client would do it: over gRPC, SQL and files, never through the product's insides. Answers whether
- * every step held.
+ * The main job, as a client would do it: over gRPC, SQL and files. Only step 9 reaches inside: it copies the ledger as the
+ * owner of the database and verifies the copy with audit's own code. Answers whether every step held.
  */
 export async function walk(suite: StartedSuite, print: (line: string) => void): Promise<boolean> {
   const { home, record, trust } = suite;
