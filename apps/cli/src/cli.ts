@@ -3,13 +3,14 @@ import { usage } from './cli-failure.js';
 import { type CliSettings, cliSettings } from './cli-settings.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
+import { type JsonObject, textAt } from './json.js';
 import { extrasFound, type Found, programOf } from './program.js';
-import { reportFailure, type Scene } from './report-failure.js';
-import { requestOf } from './request.js';
+import { nowhere, reportFailure, type Scene } from './report-failure.js';
+import { requestOf, type Typed } from './request.js';
 import { runVerb } from './run-verb.js';
 import { Suite } from './suite.js';
 import { tree } from './tree.js';
-import { isCall } from './verb.js';
+import { isCall, isSignedAnew } from './verb.js';
 
 const usageErrors = new Set(['commander.help', 'commander.helpDisplayed', 'commander.version']);
 
@@ -41,19 +42,18 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-const nowhere: Scene = { title: '', requestId: '' };
-
 async function run(found: Found, io: Io): Promise<ExitCode> {
   const { title, verb, args, flags } = found;
   let settings: CliSettings | undefined;
   let suite: Suite | undefined;
-  let requestId = '';
+  let scene: Scene = { ...nowhere, title };
   try {
     settings = cliSettings(flags, io);
     suite = new Suite(io, settings);
-    requestId = settings.requestId ?? io.clock.newEventId();
-    const typed = { args, flags, requestId, now: io.clock.now() };
+    const requestId = settings.requestId ?? io.clock.newEventId();
+    const typed = { args, flags, requestId, now: io.clock.now(), counted: [] };
     const request = isCall(verb) ? await requestOf(verb, typed, suite.files) : {};
+    scene = sceneOf(found, request, typed);
     return await runVerb({
       io,
       settings,
@@ -65,14 +65,22 @@ async function run(found: Found, io: Io): Promise<ExitCode> {
       request,
     });
   } catch (error) {
-    const isChange = isCall(verb) && verb.rpc.request.fields.some(({ name }) => name === 'request_id');
-    return reportFailure(error, io, settings ?? { format: 'table' }, {
-      title,
-      requestId: isChange ? requestId : '',
-    });
+    return reportFailure(error, io, settings ?? { format: 'table' }, scene);
   } finally {
     await suite?.close();
   }
+}
+
+function sceneOf({ title, verb }: Found, request: JsonObject, { counted }: Pick<Typed, 'counted'>): Scene {
+  if (!isCall(verb)) return { ...nowhere, title };
+  const sent = JSON.stringify(request);
+  return {
+    title,
+    requestId: textAt(request, 'requestId'),
+    signedAnew: isSignedAnew(verb),
+    // A flag may have replaced what the file counted.
+    counted: counted.filter(({ time }) => sent.includes(time)),
+  };
 }
 
 function wantsJson(argv: readonly string[]): boolean {

@@ -11,6 +11,8 @@ export const exitCodes = {
   unavailable: 8,
   integrity: 9,
   usage: 64,
+  /** 128 + SIGPIPE, as of any program that is stopped by it. */
+  unread: 141,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -25,9 +27,13 @@ export const exitCodeMeanings: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.forbidden, 'unauthenticated or forbidden'],
   [exitCodes.notFound, 'not found'],
   [exitCodes.conflict, 'conflict, stale etag, or a precondition does not hold'],
-  [exitCodes.unavailable, 'unavailable or timed out; safe to retry with the same --request-id'],
+  [
+    exitCodes.unavailable,
+    'unavailable or timed out; safe to retry with the same --request-id, unless times or signatures differ',
+  ],
   [exitCodes.integrity, 'integrity failed: the ledger or what was to be signed does not check out'],
   [exitCodes.usage, 'usage: a command, flag or argument is wrong'],
+  [exitCodes.unread, 'the reader of the output went away; what came out of it is not known'],
 ];
 
 const byStatus: Readonly<Record<string, ExitCode>> = {
@@ -63,6 +69,7 @@ const grpcCodes: Readonly<Record<ExitCode, number>> = {
   [exitCodes.unavailable]: 14,
   [exitCodes.integrity]: 15,
   [exitCodes.usage]: 3,
+  [exitCodes.unread]: 1,
 };
 
 /** The google.rpc.Code nearest to an exit code, for errors that no service sent. */

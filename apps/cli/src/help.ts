@@ -27,7 +27,7 @@ export function helpVerb(tree: () => Tree): LocalVerb {
 }
 
 function exitCodesText(): string {
-  return exitCodeMeanings.map(([code, meaning]) => `${String(code).padStart(2)}  ${meaning}\n`).join('');
+  return exitCodeMeanings.map(([code, meaning]) => `${String(code).padStart(3)}  ${meaning}\n`).join('');
 }
 
 function commandHelp(

@@ -1,11 +1,13 @@
 import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import { type Clock, SystemClock } from '@writ/service';
+import { exitCodes } from './exit-codes.js';
 
 export interface Sink {
   /** Whether a person looks at it. */
   readonly tty: boolean;
-  write(text: string): void;
+  /** Text, or bytes as they are. */
+  write(content: string | Uint8Array): void;
 }
 
 /** Everything outside the command: its streams, environment, folder and clock. */
@@ -28,19 +30,21 @@ export interface Io {
 
 export function processIo(): Io {
   const { stdin, stdout, stderr } = process;
-  // A reader that has seen enough (`| head`) is no failure of ours.
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  for (const stream of [stdout, stderr]) stream.on('error', endUnread);
   return {
-    out: { tty: stdout.isTTY === true, write: (text) => stdout.write(text) },
-    err: { tty: stderr.isTTY === true, write: (text) => stderr.write(text) },
+    out: { tty: stdout.isTTY === true, write: (content) => stdout.write(content) },
+    err: { tty: stderr.isTTY === true, write: (content) => stderr.write(content) },
     input: { tty: stdin.isTTY === true, read: () => buffer(stdin), line: () => firstLine(stdin) },
     env: process.env,
     cwd: process.cwd(),
     clock: new SystemClock(),
   };
+}
+
+/** A reader that has seen enough (`| head`) is no failure of ours, but 0 would say of a denied action that it is allowed. */
+function endUnread(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(exitCodes.unread);
+  throw error;
 }
 
 function firstLine(input: NodeJS.ReadableStream): Promise<string> {

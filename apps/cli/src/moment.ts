@@ -8,6 +8,14 @@ const unitsMs: Readonly<Record<string, number>> = {
 const durationPattern = /^(\d{1,9})(ms|s|m|h|d)$/;
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
+/** A time that was given as a duration from now. */
+export interface CountedTime {
+  /** `4h` */
+  readonly typed: string;
+  /** What it came to, in RFC 3339. */
+  readonly time: string;
+}
+
 /** Milliseconds of `500ms`, `10s`, `5m`, `4h`, `30d`; undefined for anything else. */
 export function durationMs(text: string): number | undefined {
   const [, count, unit] = durationPattern.exec(text) ?? [];

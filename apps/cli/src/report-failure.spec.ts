@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { CliFailure, invalid, usage } from './cli-failure.js';
-import { reportFailure } from './report-failure.js';
+import { nowhere, reportFailure } from './report-failure.js';
 
-const scene = { title: 'agent get', requestId: '' };
+const scene = { ...nowhere, title: 'agent get' };
 
 function reported(error: unknown, format: 'table' | 'json' = 'table'): { code: number; err: string } {
   const err: string[] = [];
   const code = reportFailure(
     error,
-    { err: { tty: false, write: (text) => void err.push(text) } },
+    { err: { tty: false, write: (text) => void err.push(String(text)) } },
     { format },
     scene,
   );

@@ -14,6 +14,7 @@ import type { CliSettings } from './cli-settings.js';
 import { type ExitCode, exitCodeOfStatus, exitCodes, grpcCodeOf } from './exit-codes.js';
 import type { Io } from './io.js';
 import type { Json, JsonObject } from './json.js';
+import type { CountedTime } from './moment.js';
 import { visible } from './shape.js';
 
 /** Where it happened, for the line that says what to do next. */
@@ -21,7 +22,14 @@ export interface Scene {
   /** `agent suspend`, or `` before a command was found. */
   readonly title: string;
   readonly requestId: string;
+  /** Whether the same words make another request, as they are signed again. */
+  readonly signedAnew: boolean;
+  /** Times of the request that were counted from now. */
+  readonly counted: readonly CountedTime[];
 }
+
+/** Where no command was found. */
+export const nowhere: Scene = { title: '', requestId: '', signedAnew: false, counted: [] };
 
 const read =
   <T>(form: { decode(bytes: Uint8Array): T; toJSON(message: T): unknown }) =>
@@ -79,7 +87,8 @@ function remoteText(remote: RemoteError, exitCode: ExitCode, scene: Scene): stri
     .join('');
 }
 
-function nextStep({ reason }: RemoteError, exitCode: ExitCode, { title, requestId }: Scene): string {
+function nextStep({ reason }: RemoteError, exitCode: ExitCode, scene: Scene): string {
+  const { title } = scene;
   const [noun = ''] = title.split(' ');
   if (reason === 'ETAG_STALE') return `writ ${noun} get, look, and repeat with the new --etag`;
   switch (exitCode) {
@@ -90,12 +99,21 @@ function nextStep({ reason }: RemoteError, exitCode: ExitCode, { title, requestI
     case exitCodes.notFound:
       return `writ ${noun} list`;
     case exitCodes.unavailable:
-      return `writ status${requestId === '' ? '' : `; then repeat with --request-id ${requestId}`}`;
+      return `writ status${howToRepeat(scene)}`;
     case exitCodes.internal:
       return "look for the call id in the service's log";
     default:
       return '';
   }
+}
+
+/** The same request id with another request would be refused, so it is offered only with what makes the same one. */
+function howToRepeat({ title, requestId, signedAnew, counted }: Scene): string {
+  const [noun = ''] = title.split(' ');
+  if (requestId === '') return '';
+  if (signedAnew) return `; then writ ${noun} list, and repeat only what was not done: it is signed anew`;
+  const times = counted.map(({ typed, time }) => ` and ${time} in place of \`${visible(typed)}\``);
+  return `; then repeat with --request-id ${requestId}${times.join('')}`;
 }
 
 /** Canonical proto3 JSON: a detail of a known type is spelt out beside its `@type`. */

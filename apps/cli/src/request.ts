@@ -3,6 +3,7 @@ import { contract, type Field, fieldNamed, type MessageType } from './contract.j
 import { exitCodes } from './exit-codes.js';
 import type { Json, JsonObject } from './json.js';
 import { isObject } from './json.js';
+import type { CountedTime } from './moment.js';
 import type { Suite } from './suite.js';
 import { ValueReader } from './value-reader.js';
 import type { CallVerb, Option } from './verb.js';
@@ -13,7 +14,11 @@ export interface Typed {
   readonly flags: Readonly<Record<string, unknown>>;
   readonly requestId: string;
   readonly now: Date;
+  /** Takes what durations came to: typed again, they would come to another time. */
+  readonly counted: CountedTime[];
 }
+
+type Times = Pick<Typed, 'now' | 'counted'>;
 
 /**
  * The request of a call, from its file, flags and arguments, in this order: later ones win.
@@ -23,7 +28,7 @@ export async function requestOf(verb: CallVerb, typed: Typed, files: Suite['file
   const type = verb.rpc.request;
   const request: JsonObject = {};
   const file = typed.flags.file;
-  if (typeof file === 'string') Object.assign(request, await fromFile(type, file, typed.now, files));
+  if (typeof file === 'string') Object.assign(request, await fromFile(type, file, typed, files));
   for (const option of optionsOf(verb)) {
     const value = typed.flags[camel(option.flag)];
     if (value !== undefined)
@@ -34,7 +39,7 @@ export async function requestOf(verb: CallVerb, typed: Typed, files: Suite['file
     if (text !== undefined) Object.assign(request, argument.read?.(text));
     if (argument.field === undefined || text === undefined) continue;
     const field = fieldAt(type, argument.field);
-    set(request, type, argument.field, fromText(field, idOf(field, text), argument.name, typed.now));
+    set(request, type, argument.field, fromText(field, idOf(field, text), argument.name, typed));
   }
   if (fieldNamed(type, 'request_id') !== undefined) request.requestId = typed.requestId;
   requireAll(verb, request);
@@ -63,8 +68,8 @@ export function camel(flag: string): string {
   return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-async function fromFile(type: MessageType, path: string, now: Date, files: Suite['files']) {
-  const reader = new ValueReader(now);
+async function fromFile(type: MessageType, path: string, times: Times, files: Suite['files']) {
+  const reader = readerAt(times);
   const request = reader.message(type, await files.document(path));
   if (reader.problems.length > 0) throw invalid(`\`${path}\``, reader.problems);
   return request;
@@ -74,7 +79,7 @@ async function flagValue(
   { flag, field: path, past, fromFile }: Option,
   type: MessageType,
   value: unknown,
-  { now }: Typed,
+  times: Times,
   files: Suite['files'],
 ): Promise<Json> {
   const field = fieldAt(type, path);
@@ -87,14 +92,14 @@ async function flagValue(
   const values: Json[] = [];
   for (const text of texts) {
     if (field.kind === 'message' && text.startsWith('@'))
-      values.push(...[await fromFieldFile(field, text.slice(1), now, files)].flat());
-    else values.push(fromText(field, idOf(field, text), `--${flag}`, now, past));
+      values.push(...[await fromFieldFile(field, text.slice(1), times, files)].flat());
+    else values.push(fromText(field, idOf(field, text), `--${flag}`, times, past));
   }
   return field.repeated ? values : (values.at(-1) ?? null);
 }
 
-async function fromFieldFile(field: Field, path: string, now: Date, files: Suite['files']): Promise<Json> {
-  const reader = new ValueReader(now);
+async function fromFieldFile(field: Field, path: string, times: Times, files: Suite['files']): Promise<Json> {
+  const reader = readerAt(times);
   const document = await files.document(path);
   const alone = field.repeated && !Array.isArray(document) && isObject(document);
   const read = reader.field(field, alone ? [document] : document);
@@ -102,8 +107,8 @@ async function fromFieldFile(field: Field, path: string, now: Date, files: Suite
   return read ?? null;
 }
 
-function fromText(field: Field, text: string, where: string, now: Date, past = false): Json {
-  const reader = new ValueReader(now, past);
+function fromText(field: Field, text: string, where: string, times: Times, past = false): Json {
+  const reader = readerAt(times, past);
   const read = reader.text(field, text);
   const [problem] = reader.problems;
   if (problem !== undefined)
@@ -111,6 +116,10 @@ function fromText(field: Field, text: string, where: string, now: Date, past = f
       fields: reader.problems,
     });
   return read ?? null;
+}
+
+function readerAt({ now, counted }: Times, past = false): ValueReader {
+  return new ValueReader(now, past, counted);
 }
 
 /** Commands take resource names too: `agents/agt_…` is `agt_…`. */

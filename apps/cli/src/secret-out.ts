@@ -14,7 +14,7 @@ export function takeSecret(work: Work, flag: string, field: string, encoding: 'b
   if (path === undefined)
     throw usage(`\`--${flag} FILE\` is needed: the value goes there`, `--${flag} - prints it`);
   return async (answer) => {
-    const value = Buffer.from(textAt(answer, field), encoding).toString('utf8');
+    const value = Buffer.from(textAt(answer, field), encoding);
     if (path === '-') work.io.out.write(value);
     else await writePrivately(resolve(work.io.cwd, path), value);
   };

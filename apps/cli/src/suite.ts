@@ -10,10 +10,13 @@ import type { StreamRpc, UnaryRpc } from './rpc.js';
 
 const timeoutMsDefault = 10_000;
 
+type UnaryClient = ClientOf<{ call: UnaryRpc['method'] }>;
+
 /** The running suite as one profile sees it. Nothing is read or opened before it is needed. */
 export class Suite {
   readonly files: Files;
-  readonly #clients: { close(): void }[] = [];
+  /** By the call that each makes, so that whoever asks again asks over the same connection. */
+  readonly #clients = new Map<string, UnaryClient>();
   #profile: Promise<Profile> | undefined;
   #record: Promise<SuiteRecord> | undefined;
 
@@ -52,7 +55,9 @@ export class Suite {
   }
 
   async call(rpc: UnaryRpc, request: JsonObject, timeoutMs?: number): Promise<JsonObject> {
-    const client = await this.#client(rpc.service, { call: rpc.method });
+    const way = await this.#way(rpc.service);
+    const client = this.#clients.get(rpc.title) ?? connect({ ...way, definition: { call: rpc.method } });
+    this.#clients.set(rpc.title, client);
     return client.call(request, {
       deadlineMs: timeoutMs ?? this.settings.timeoutMs ?? timeoutMsDefault,
     });
@@ -60,13 +65,17 @@ export class Suite {
 
   /** Every message of a stream, in order. No deadline unless the user named one. */
   async *stream(rpc: StreamRpc, request: JsonObject): AsyncGenerator<JsonObject> {
-    const client = await this.#client(rpc.service, { call: rpc.method });
+    const client = connect({ ...(await this.#way(rpc.service)), definition: { call: rpc.method } });
     const { timeoutMs } = this.settings;
-    yield* client.call(request, timeoutMs === undefined ? {} : { deadlineMs: timeoutMs });
+    try {
+      yield* client.call(request, timeoutMs === undefined ? {} : { deadlineMs: timeoutMs });
+    } finally {
+      client.close();
+    }
   }
 
   async close(): Promise<void> {
-    for (const client of this.#clients) client.close();
+    for (const client of this.#clients.values()) client.close();
     const profile = await this.#profile?.catch(() => undefined);
     profile?.identity.stop();
   }
@@ -78,24 +87,14 @@ export class Suite {
     throw new CliFailure(exitCodes.unavailable, `the suite runs no \`${service}\``, { next: 'writ status' });
   }
 
-  async #client<Def extends Parameters<typeof connect>[0]['definition']>(
-    service: UnaryRpc['service'],
-    definition: Def,
-  ): Promise<ClientOf<Def>> {
+  /** How a service is reached, and who it has to be. */
+  async #way(service: UnaryRpc['service']): Promise<Omit<Parameters<typeof connect>[0], 'definition'>> {
     const [{ trustDomain }, { identity }, address] = [
       await this.record(),
       await this.profile(),
       await this.address(service),
     ];
-    const client = connect({
-      identity,
-      address,
-      serverSpiffeId: serviceSpiffeId(trustDomain, service),
-      definition,
-      clock: this.io.clock,
-    });
-    this.#clients.push(client);
-    return client;
+    return { identity, address, serverSpiffeId: serviceSpiffeId(trustDomain, service), clock: this.io.clock };
   }
 
   async #openProfile(name: string): Promise<Profile> {

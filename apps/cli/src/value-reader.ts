@@ -1,7 +1,7 @@
 import type { FieldViolation } from '@writ/kernel';
 import { contract, type Field, fieldNamed, type MessageType } from './contract.js';
 import { isObject, type Json, type JsonObject } from './json.js';
-import { timestampOf } from './moment.js';
+import { type CountedTime, durationMs, timestampOf } from './moment.js';
 import { namedItems, textForms } from './spelling.js';
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -14,10 +14,14 @@ const problemsMax = 32;
 export class ValueReader {
   readonly problems: FieldViolation[] = [];
 
-  /** @param past durations count backwards from `now` */
+  /**
+   * @param past durations count backwards from `now`
+   * @param counted takes what durations came to
+   */
   constructor(
     private readonly now: Date,
     private readonly past = false,
+    private readonly counted: CountedTime[] = [],
   ) {}
 
   /** The content of a file as a message. */
@@ -92,13 +96,19 @@ export class ValueReader {
   #part(field: Field, content: Json, path: string): Json | undefined {
     const { typeName } = field;
     if (typeName === 'google.protobuf.Timestamp') {
-      const time = typeof content === 'string' ? timestampOf(content, this.now, this.past) : undefined;
-      return time ?? this.#wrong(path, 'must be an RFC 3339 time or a duration such as `4h`');
+      return this.#time(content) ?? this.#wrong(path, 'must be an RFC 3339 time or a duration such as `4h`');
     }
     const form = textForms[typeName];
     if (form === undefined || typeof content !== 'string')
       return this.message(contract.message(typeName), content, path);
     return form.read(content) ?? this.#wrong(path, `must be ${form.form}`);
+  }
+
+  #time(content: Json): string | undefined {
+    if (typeof content !== 'string') return undefined;
+    const time = timestampOf(content, this.now, this.past);
+    if (time !== undefined && durationMs(content) !== undefined) this.counted.push({ typed: content, time });
+    return time;
   }
 
   #namedItems({ typeName }: Field, content: Json, path: string): readonly Json[] | undefined {

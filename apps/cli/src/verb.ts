@@ -107,6 +107,11 @@ export function isCall(verb: Verb): verb is CallVerb {
   return 'rpc' in verb;
 }
 
+/** Whether the command signs each request itself: with a fresh signature, the same words never make the same request. */
+export function isSignedAnew({ fills = {} }: CallVerb): boolean {
+  return 'signature' in fills || 'assertion' in fills;
+}
+
 /** One command under way. */
 export interface Work {
   readonly io: Io;

@@ -1,5 +1,8 @@
+import { cp } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { RunningService } from '@writ/service';
+import { Home, type RunningService } from '@writ/service';
 import { approvalsService } from '../../approvals/src/approvals.module.js';
 import { RegistrySettings, registryService } from '../../registry/src/registry.module.js';
 import { askerService, askPeople } from './asker.js';
@@ -64,6 +67,31 @@ describe('`writ approval`', () => {
     expect(err).toContain('nothing was signed');
     expect((await ben(['approve', approvalId])).code).toBe(64);
     expect((await ben(['get', approvalId])).out).toContain('pending');
+  });
+
+  it('looks again and again over one connection while it waits', async () => {
+    const elsewhere = new Home(join(house.world.folder, 'counted'));
+    await cp(house.home.folder, elsewhere.folder, { recursive: true });
+    const suite = await house.home.suite();
+    const [host = '', port] = String(suite.endpoints.approvals).split(':');
+    let connections = 0;
+    const door = createServer((caller) => {
+      connections += 1;
+      const service = connect(Number(port), host);
+      caller.pipe(service).pipe(caller);
+      for (const [one, other] of [[caller, service] as const, [service, caller] as const])
+        one.on('error', () => other.destroy());
+    });
+    await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+    try {
+      const approvals = `127.0.0.1:${(door.address() as AddressInfo).port}`;
+      await elsewhere.saveSuite({ ...suite, endpoints: { ...suite.endpoints, approvals } });
+      const waited = await ben(['wait', approvalId, '--timeout', '1200ms', '--home', elsewhere.folder]);
+      expect(waited.code).toBe(4);
+      expect(connections).toBe(1);
+    } finally {
+      door.close();
+    }
   });
 
   it('0: a granted approval ends the wait, also by the decision that asked for it', async () => {

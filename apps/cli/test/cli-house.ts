@@ -60,12 +60,13 @@ export class CliHouse {
     await this.saveProfile('operator', personId, keys);
   }
 
-  async saveProfile(name: string, personId: string, { publicKey, pem, keyId }: Keys): Promise<void> {
+  async saveProfile(name: string, principalId: string, { publicKey, pem, keyId }: Keys): Promise<void> {
     const { trust } = this.world;
-    const spiffeId = `spiffe://writ.test/person/${personId}`;
+    const kind = principalId.startsWith('agt_') ? 'agent' : 'person';
+    const spiffeId = `spiffe://writ.test/${kind}/${principalId}`;
     const issued = await trust.issue({ spiffeId, publicKey, ttlSeconds: 86_400 });
     const material = { ...issued, keyPem: new Secret(pem), rootsPem: trust.rootPem };
-    await this.home.saveProfile({ name, principalId: personId, material, signingKeyPem: pem, keyId });
+    await this.home.saveProfile({ name, principalId, material, signingKeyPem: pem, keyId });
   }
 
   /** A command line at the user's folder. */

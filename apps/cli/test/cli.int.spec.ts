@@ -280,6 +280,14 @@ describe('the command as a process', () => {
     const failed = run(join(bin, 'node'), [main, 'agent', 'get', nobody], { cwd: house.folder, env });
     await expect(failed).rejects.toMatchObject({ code: 6, stdout: '' });
   });
+  it('ends with 141 and never with 0 when its reader went away before it wrote', async () => {
+    const script = 'exec 3> >(true); wait $!; node "$@" >&3';
+    const unread = run('bash', ['-c', script, 'bash', main, 'agent', 'get', agentId, '-o', 'json'], {
+      cwd: house.folder,
+      env: { ...env, PATH: `${bin}:${env.PATH}` },
+    });
+    await expect(unread).rejects.toMatchObject({ code: 141 });
+  });
   it('--show-api prints a command that makes the very call', async () => {
     const { out } = await house.writ(['agent', 'get', agentId, '--show-api']);
     const [grpcurl = '', buf = ''] = out.split('\n');

@@ -78,3 +78,18 @@ describe('a profile', () => {
     expect(await house.home.profiles()).not.toContain('other');
   });
 });
+
+describe('an attestation', () => {
+  it('is of the provenance that the sponsor is shown, unless they name the etag they saw', async () => {
+    const digest = `sha-256:${'A'.repeat(43)}`;
+    const made = await house.json([...registration('Seven'), '--provenance', `model_digest=${digest}`]);
+    const attest = ['agent', 'attest', String(made.agentId)];
+    expect((await house.writ([...attest, '--etag', '0'])).err).toContain('(ETAG_STALE)');
+    const { code, out, err } = await house.writ(attest);
+    expect(code).toBe(0);
+    expect(out).toContain('active');
+    expect(err).toContain(
+      `attesting what is so at --etag ${made.etag}: model ${digest}, system prompt unknown`,
+    );
+  });
+});

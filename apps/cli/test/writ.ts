@@ -22,11 +22,11 @@ export interface Wish {
 
 /** Runs a command line in this process, with streams of its own. */
 export async function writ(argv: readonly string[], wish: Wish = {}): Promise<Ran> {
-  const out: string[] = [];
-  const err: string[] = [];
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
   const io: Io = {
-    out: { tty: wish.tty === true, write: (text) => void out.push(text) },
-    err: { tty: wish.tty === true, write: (text) => void err.push(text) },
+    out: { tty: wish.tty === true, write: (content) => void out.push(Buffer.from(content)) },
+    err: { tty: wish.tty === true, write: (content) => void err.push(Buffer.from(content)) },
     input: {
       tty: wish.typed !== undefined,
       read: async () => Buffer.from(wish.input ?? ''),
@@ -37,7 +37,7 @@ export async function writ(argv: readonly string[], wish: Wish = {}): Promise<Ra
     clock: new AheadClock(wish.aheadMs ?? 0),
   };
   const code = await main(argv, io);
-  return { code, out: out.join(''), err: err.join('') };
+  return { code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() };
 }
 
 class AheadClock extends SystemClock {

@@ -20,6 +20,7 @@ import { etag, flag, idArgument } from '../rows.js';
 import { unary } from '../rpc.js';
 import { column, listOf, shape, wide } from '../shape.js';
 import type { Noun } from '../verb.js';
+import { hint, type Work } from '../work.js';
 
 const { registerAgent, getAgent, listAgents, attestAgent, changeAgentProvenance } = AgentServiceService;
 const { changeAgentSponsor, rotateAgentKey, suspendAgent, reinstateAgent, retireAgent, scoreAgent } =
@@ -45,6 +46,26 @@ const agent = shape([
 ]);
 const provenance = flag('provenance', 'digests, as in `model_digest=sha-256:…,image_digest=sha-256:…`');
 const id = idArgument('agent');
+const getRpc = unary('registry', getAgent, GetAgentRequest, Agent);
+
+const digests = {
+  model: 'modelDigest',
+  'system prompt': 'systemPromptDigest',
+  tools: 'toolsDigest',
+  image: 'imageDigest',
+};
+
+/** Shows the provenance and attests that one: what somebody changes meanwhile is refused. An etag of one's own stays. */
+async function attestWhatIsShown(work: Work): Promise<undefined> {
+  const { suite, request } = work;
+  if (textAt(request, 'etag') !== '') return;
+  const seen = await suite.call(getRpc, { agentId: textAt(request, 'agentId') });
+  request.etag = textAt(seen, 'etag');
+  const parts = Object.entries(digests).map(
+    ([part, field]) => `${part} ${textAt(seen, `provenance.${field}`) || 'unknown'}`,
+  );
+  hint(work, `attesting what is so at --etag ${request.etag}: ${parts.join(', ')}`);
+}
 
 export const agentNoun: Noun = {
   name: 'agent',
@@ -77,7 +98,7 @@ export const agentNoun: Noun = {
       name: 'get',
       doc: 'show one agent',
       args: [id],
-      rpc: unary('registry', getAgent, GetAgentRequest, Agent),
+      rpc: getRpc,
       shape: agent,
     },
     {
@@ -101,6 +122,7 @@ export const agentNoun: Noun = {
       options: [etag],
       rpc: unary('registry', attestAgent, AttestAgentRequest, Agent),
       shape: agent,
+      before: attestWhatIsShown,
     },
     {
       name: 'change-provenance',

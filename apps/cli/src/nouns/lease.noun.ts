@@ -21,6 +21,7 @@ import { takeSecret } from '../secret-out.js';
 import { column, listOf, shape, wide } from '../shape.js';
 import { tokenExtras, tokenFills, withToken } from '../token.js';
 import type { Noun } from '../verb.js';
+import { extra } from '../work.js';
 
 const { defineDatabaseRole, getDatabaseRole, listDatabaseRoles } = LeaseServiceService;
 const { issueLease, renewLease, revokeLease, getLease, listLeases } = LeaseServiceService;
@@ -117,7 +118,11 @@ export const leaseNoun: Noun = {
       rpc: unary('vault', issueLease, IssueLeaseRequest, IssueLeaseResponse),
       shape: issued,
       extras: [
-        { flag: 'password-file', value: 'FILE', doc: 'where the password goes, for you alone to read' },
+        {
+          flag: 'password-file',
+          value: 'FILE',
+          doc: 'where the password goes, for you alone to read; `-` prints it and nothing else',
+        },
         { flag: 'show-password', doc: 'print the password instead' },
         ...tokenExtras,
       ],
@@ -129,6 +134,7 @@ export const leaseNoun: Noun = {
         await withToken(work);
         return take;
       },
+      prints: (work) => work.extras['show-password'] === true || extra(work, 'password-file') !== '-',
     },
     {
       name: 'renew',
