@@ -35,6 +35,19 @@ const stops = (orders: LockOrders, one: Principal, issuedAt = opened, at = now) 
   })?.lockId;
 
 describe('stop orders at an enforcement point', () => {
+  it('know every kind of the contract by its number', () => {
+    const names = Object.keys(WatchTargetKind).filter((name) => name.startsWith('WATCH_TARGET_KIND_'));
+    const numbered = names.map((name) => [
+      name.slice('WATCH_TARGET_KIND_'.length).toLowerCase(),
+      WatchTargetKind[name as keyof typeof WatchTargetKind],
+    ]);
+    for (const [kind, targetKind] of numbered.slice(1)) {
+      const order = lock(1n, { targetKind: targetKind as WatchTargetKind, targetId: 'x' });
+      expect(new LockOrders().delta(order)).toMatchObject({ kind, target: kind === 'everything' ? '' : 'x' });
+    }
+    expect(numbered).toHaveLength(10);
+  });
+
   it('stop whom they name and nobody else, wherever the feed begins to count', () => {
     const orders = ordered(lock(41n));
     expect(stops(orders, agent)).toBe('lck_41');

@@ -1,16 +1,31 @@
-import { type WatchEntry, WatchTargetKind } from '@writ/contracts/writ/watch/v1/watch.js';
 import { type LockEntry, type LockKind, LockTable } from './lock-table.js';
 
-const kindOf: Readonly<Partial<Record<WatchTargetKind, LockKind>>> = {
-  [WatchTargetKind.WATCH_TARGET_KIND_SESSION]: 'session',
-  [WatchTargetKind.WATCH_TARGET_KIND_AGENT]: 'agent',
-  [WatchTargetKind.WATCH_TARGET_KIND_BLUEPRINT]: 'blueprint',
-  [WatchTargetKind.WATCH_TARGET_KIND_OWNER]: 'owner',
-  [WatchTargetKind.WATCH_TARGET_KIND_PERSON]: 'person',
-  [WatchTargetKind.WATCH_TARGET_KIND_TOOL]: 'tool',
-  [WatchTargetKind.WATCH_TARGET_KIND_MANDATE]: 'mandate',
-  [WatchTargetKind.WATCH_TARGET_KIND_DELEGATION]: 'delegation',
-};
+/** A stop order as the watch feed brings it; the shape that `writ/watch/v1/watch.proto` is generated with. */
+export interface StopMessage {
+  seq: bigint;
+  /** A `WatchTargetKind`. */
+  targetKind: number;
+  targetId: string;
+  notBefore?: Date | undefined;
+  expireTime?: Date | undefined;
+  reason: string;
+  lockId: string;
+  lifted: boolean;
+}
+
+/** By the numbers of `WatchTargetKind`. */
+const kinds: readonly (LockKind | undefined)[] = [
+  undefined,
+  'session',
+  'agent',
+  'blueprint',
+  'owner',
+  'person',
+  'tool',
+  'everything',
+  'mandate',
+  'delegation',
+];
 
 /**
  * A session lives eight hours at most, `SESSION_MS_MAX` of the session-broker; the rest is for clocks that differ. What began
@@ -36,7 +51,7 @@ export class LockOrders {
   }
 
   /** Takes the full state, in whatever order it comes. */
-  full(entries: readonly WatchEntry[]): void {
+  full(entries: readonly StopMessage[]): void {
     const ordered = entries.toSorted((a, b) => Number(a.seq - b.seq));
     this.#table.applyFull({
       seq: ordered.length,
@@ -45,7 +60,7 @@ export class LockOrders {
   }
 
   /** Takes the next order and answers what it says. */
-  delta(entry: WatchEntry): LockEntry {
+  delta(entry: StopMessage): LockEntry {
     const known = lockEntry(entry, this.#table.seq + 1);
     this.#table.applyDelta(known);
     return known;
@@ -59,12 +74,12 @@ export class LockOrders {
 }
 
 /** An order that is not understood stops everything: it was meant to stop something. */
-function lockEntry(entry: WatchEntry, seq: number): LockEntry {
-  const known = entry.targetId === '' ? undefined : kindOf[entry.targetKind];
+function lockEntry(entry: StopMessage, seq: number): LockEntry {
+  const kind = entry.targetId === '' ? 'everything' : (kinds[entry.targetKind] ?? 'everything');
   return {
     seq,
-    kind: known ?? 'everything',
-    target: known === undefined ? '' : entry.targetId,
+    kind,
+    target: kind === 'everything' ? '' : entry.targetId,
     // Without a cut-off whatever was ever issued is stopped.
     notBeforeMs: entry.notBefore?.getTime() ?? Number.MAX_SAFE_INTEGER,
     ...(entry.expireTime !== undefined && { expiresMs: entry.expireTime.getTime() }),
