@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Database, LocalPostgres } from '@writ/event-store';
+import { Database, freePort, LocalPostgres } from '@writ/event-store';
 
 const STOP_MS_MAX = 10_000;
 
@@ -69,18 +69,6 @@ export async function removeFolder(folder) {
     for (let waitedMs = 0; isRunning() && waitedMs < STOP_MS_MAX; waitedMs += 50) await delay(50);
   }
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-}
-
-/** A free port on 127.0.0.1. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** A first port with the 21 above it free, outside the range that outgoing connections are given. */

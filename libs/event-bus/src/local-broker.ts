@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '@writ/event-store';
 import { logLevel } from 'kafkajs';
 import { kafkaJars } from './kafka-jars.js';
 import { Kafka } from './kafkajs-guard.js';
@@ -203,19 +203,4 @@ function reap(pid: number): ChildProcess {
   reaper.stdin.on('error', () => undefined);
   if ('unref' in reaper.stdin && typeof reaper.stdin.unref === 'function') reaper.stdin.unref();
   return reaper;
-}
-
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no TCP port was given'));
-        else resolve(address.port);
-      });
-    });
-  });
 }

@@ -9,6 +9,7 @@ export * from './local-postgres.js';
 export * from './migrate.js';
 export * from './migration.js';
 export * from './names.js';
+export { freePort } from './port.js';
 export * from './postgres-event-store.js';
 export { mayEnter } from './server-owner.js';
 export * from './tables.js';

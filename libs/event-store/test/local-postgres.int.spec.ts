@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '@writ/testing/port.js';
 import { LocalPostgres, type LocalPostgresSettings } from '../src/local-postgres.js';
+import { freePort } from '../src/port.js';
 
 let place: string;
 let settings: LocalPostgresSettings;

@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 const script = `
 trap '' INT TERM HUP
 cat > /dev/null
-if [ -f "$1/postmaster.pid" ]; then
-  pid=$(head -n 1 "$1/postmaster.pid")
+if [ -f "$1/data/postmaster.pid" ]; then
+  pid=$(head -n 1 "$1/data/postmaster.pid")
   kill -INT "$pid"
   tries=0
   while kill -0 "$pid" && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
@@ -16,7 +16,7 @@ rm -rf "$1"
 `;
 
 /**
- * Removes a PostgreSQL data folder, and ends the server in it, once this process is gone without having done so:
+ * Removes the folder of a local PostgreSQL, and ends the server in it, once this process is gone without having done so:
  * killed, crashed, or a test worker that was shut down.
  */
 export function reapDirectory(directory: string): { release(): void } {

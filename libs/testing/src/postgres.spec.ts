@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -51,7 +52,7 @@ describe('a test PostgreSQL', () => {
       server.superuserUrl,
       `select current_setting('data_directory') as directory`,
     );
-    const directory = row?.directory ?? '';
+    const directory = dirname(row?.directory ?? '');
     expect(directory.startsWith(tmpdir())).toBe(true);
     const script = `
       const { reapDirectory } = await import(${JSON.stringify(new URL('./orphan.ts', import.meta.url).href)});
