@@ -6,7 +6,7 @@ import {
   Role as RoleNumber,
 } from '@writ/contracts/writ/registry/v1/person_facts.js';
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
-import { type Database, schemasOf, type Tx } from '@writ/event-store';
+import { type Database, makeTables, schemasOf, type Tx } from '@writ/event-store';
 import type { Role } from './edge.js';
 import type { Roles } from './exchange.js';
 import type { ServiceName } from './service-name.js';
@@ -31,6 +31,7 @@ const roleByNumber: Readonly<Partial<Record<RoleNumber, Role>>> = {
 export class RoleDirectory extends Reactions implements Roles {
   override readonly group: string;
   override readonly sources = ['registry'];
+  readonly #schema: string;
   readonly #table: string;
 
   constructor(
@@ -39,14 +40,14 @@ export class RoleDirectory extends Reactions implements Roles {
   ) {
     super();
     this.group = `${service}.roles`;
-    this.#table = `${schemasOf(service).views}.person_role`;
+    this.#schema = schemasOf(service).views;
+    this.#table = `${this.#schema}.person_role`;
   }
 
   /** Makes the table. Before the first fact and the first question. */
   async prepare(): Promise<void> {
-    await this.database.query(
-      `create table if not exists ${this.#table} (person_id text primary key, roles text[] not null, gone boolean not null default false)`,
-    );
+    const sql = `create table if not exists ${this.#table} (person_id text primary key, roles text[] not null, gone boolean not null default false)`;
+    await makeTables({ database: this.database, schema: this.#schema, sql });
   }
 
   override async handle(fact: ConsumedFact, tx: Tx): Promise<void> {

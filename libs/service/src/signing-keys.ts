@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { SigningKeyAdded, SigningKeyRetired } from '@writ/contracts/writ/session/v1/signing_key_facts.js';
 import { type ConsumedFact, Reactions } from '@writ/event-bus';
-import { Database, schemasOf, type Tx } from '@writ/event-store';
+import { Database, makeTables, schemasOf, type Tx } from '@writ/event-store';
 import type { Background } from './definition.js';
 import { keyOf, publicJwk } from './public-key.js';
 import { Telemetry } from './telemetry.js';
@@ -21,6 +21,7 @@ const refreshEveryMs = 1_000;
 export class SigningKeys extends Reactions implements KeySource, Background {
   override readonly group: string;
   override readonly sources = ['session-broker'];
+  readonly #schema: string;
   readonly #table: string;
   #keys: ReadonlyMap<string, KeyObject> = new Map();
   #timer: NodeJS.Timeout | undefined;
@@ -33,14 +34,14 @@ export class SigningKeys extends Reactions implements KeySource, Background {
     super();
     const service = parseSpiffeId(identity.spiffeId)?.id ?? '';
     this.group = `${service}.signing-keys`;
-    this.#table = `${schemasOf(service).views}.signing_key`;
+    this.#schema = schemasOf(service).views;
+    this.#table = `${this.#schema}.signing_key`;
   }
 
   /** Nest calls it before the first fact is consumed. */
   async onModuleInit(): Promise<void> {
-    await this.database.query(
-      `create table if not exists ${this.#table} (key_id text primary key, jwk text not null, retired boolean not null default false)`,
-    );
+    const sql = `create table if not exists ${this.#table} (key_id text primary key, jwk text not null, retired boolean not null default false)`;
+    await makeTables({ database: this.database, schema: this.#schema, sql });
     await this.refresh();
   }
 

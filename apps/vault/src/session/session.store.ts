@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type LockKind, type Principal, toolsOf } from '@writ/authority';
 import type { SessionOpened } from '@writ/contracts/writ/session/v1/session_facts.js';
-import { Database, type Tx } from '@writ/event-store';
+import { Database, makeTables, type Tx } from '@writ/event-store';
 import { LEASE_TYPE } from '../lease/lease-action.js';
 
 /** A session as the vault knows it: who is in its chain, and until when it lives. */
@@ -63,12 +63,13 @@ export class KnownSessions implements OnModuleInit {
 
   /** Makes the tables; before the first fact and the first question. */
   async onModuleInit(): Promise<void> {
-    await this.database.query(`
+    const sql = `
       create table if not exists ${session} (
         session_id text primary key, agent_id text not null, person_id text not null, mandate_id text not null,
         delegation_ids text[] not null, agent_ids text[] not null, open_time timestamptz, expire_time timestamptz,
         ended boolean not null default false);
-      create table if not exists ${agent} (agent_id text primary key, owner text not null, blueprint_id text not null)`);
+      create table if not exists ${agent} (agent_id text primary key, owner text not null, blueprint_id text not null)`;
+    await makeTables({ database: this.database, schema: 'vault_view', sql });
   }
 
   async opened(tx: Tx, fact: SessionOpened, at: Date): Promise<void> {
