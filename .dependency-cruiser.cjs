@@ -46,6 +46,19 @@ module.exports = {
       to: { pathNot: ['^libs/kernel/', '^libs/authority/src'] },
     },
     {
+      name: 'client-needs-no-service',
+      comment: 'an application that asks for decisions installs no NestJS, no pg and no Kafka',
+      severity: error,
+      from: { path: '^libs/client/src', pathNot: '[.]spec[.]ts$' },
+      to: {
+        pathNot: [
+          '^libs/(client/src|kernel|contracts|authority)/',
+          'node_modules/(@grpc/grpc-js|@opentelemetry/api|@bufbuild/protobuf)/',
+        ],
+        dependencyTypesNot: ['core'],
+      },
+    },
+    {
       name: 'store-knows-kernel-and-pg',
       severity: error,
       from: { path: '^libs/event-store/src', pathNot: ['[.]spec[.]ts$', '[.]contract[.]ts$'] },

@@ -75,6 +75,12 @@ describe('the import law', () => {
       `import { createHash } from 'node:crypto';\nexport const x = createHash;\n`,
     ],
     [
+      'client-needs-no-service',
+      'libs/client/src/planted.ts',
+      `import { Secret } from '@writ/service';\nexport const x = Secret;\n`,
+    ],
+    ['client-needs-no-service', 'libs/client/src/planted.ts', `import pg from 'pg';\nexport const x = pg;\n`],
+    [
       'store-knows-kernel-and-pg',
       'libs/event-store/src/planted.ts',
       `import { Kafka } from 'kafkajs';\nexport const x = Kafka;\n`,

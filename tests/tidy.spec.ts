@@ -43,13 +43,16 @@ describe('the shape of the house', () => {
     expect(badFileNames([file(`apps/registry/src/agent/${name}`)])).toHaveLength(1),
   );
 
-  it('reads no clock and draws no number outside libs/service', () =>
+  it('reads no clock and draws no number outside libs/service and the door of libs/client', () =>
     expect(hiddenInputs(files)).toEqual([]));
   it.each(['Date.now()', 'new Date()', 'Math.random()', 'randomUUID()'])(
     'would notice `%s` in a rule',
     (call) =>
       expect(hiddenInputs([file('apps/registry/src/agent/agent.ts', `const x = ${call};`)])).toHaveLength(1),
   );
+
+  it('would notice a clock elsewhere in libs/client', () =>
+    expect(hiddenInputs([file('libs/client/src/retry.ts', 'const x = Date.now();')])).toHaveLength(1));
 
   it('knows the role of every file in a service', () => expect(unknownRoles(files)).toEqual([]));
   it('would notice a role that does not exist', () =>

@@ -20,7 +20,7 @@ import { MandateGranted } from '@writ/contracts/writ/session/v1/mandate_facts.js
 import { SessionOpened } from '@writ/contracts/writ/session/v1/session_facts.js';
 import { SigningKeyAdded } from '@writ/contracts/writ/session/v1/signing_key_facts.js';
 import { canonicalJson, type Id } from '@writ/kernel';
-import { type Identity, type RunningService, Secret } from '@writ/service';
+import { type Identity, type RunningService, Secret, type StartSettings } from '@writ/service';
 import { World } from '@writ/testing/world.js';
 import pg from 'pg';
 import { policyEngineService } from '../src/policy-engine.module.js';
@@ -85,8 +85,11 @@ export class House {
   }
 
   /** Another replica, or the same again after it was stopped. */
-  async startEngine(wish: { factsAgeMsMax?: number } = {}): Promise<RunningService> {
+  async startEngine(
+    wish: { factsAgeMsMax?: number; settings?: Partial<StartSettings> } = {},
+  ): Promise<RunningService> {
     const engine = await this.world.service(policyEngineService, {
+      ...wish.settings,
       databaseUrl: this.engineUrl,
       own: new PolicyEngineSettings({
         sessionBrokerAddress: this.broker.address,
