@@ -178,6 +178,8 @@ class OpenClient implements DecisionClient {
 }
 
 function serverOf({ serverSpiffeId, trustDomain }: Server): string {
+  if (serverSpiffeId === undefined && trustDomain === undefined)
+    throw new RangeError('one of `trustDomain` and `serverSpiffeId` must say whom to meet');
   if (serverSpiffeId === undefined) return engineSpiffeId(trustDomain);
   if (readSpiffeId(serverSpiffeId) === undefined)
     throw new RangeError('`serverSpiffeId` must be a SPIFFE ID with a path');

@@ -10,9 +10,12 @@ export function readSpiffeId(uri: string): { trustDomain: string; path: string }
   return trustDomain.test(domain) ? { trustDomain: domain, path } : undefined;
 }
 
-/** The policy engine of a trust domain. Throws for a name that is none. */
+/**
+ * The policy engine of a trust domain.
+ * @throws RangeError for a name that is none
+ */
 export function engineSpiffeId(domain: string): string {
-  if (!trustDomain.test(domain)) throw new Error(`\`${domain}\` is no trust domain`);
+  if (!trustDomain.test(domain)) throw new RangeError(`\`${domain}\` is no trust domain`);
   return `spiffe://${domain}/service/policy-engine`;
 }
 
