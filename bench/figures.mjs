@@ -62,6 +62,14 @@ export const figures = [
     only: true,
     lines: { 'decide-suite': {}, 'decide-suite-batch': {} },
   },
+  // For information: what putting questions together saves the process that asks them.
+  {
+    name: 'client',
+    module: 'client.mjs',
+    secondsMax: 180,
+    only: true,
+    lines: { client: {} },
+  },
   // For information: the same entries with OCSF events going out to a topic and a file meanwhile.
   {
     name: 'audit-ingest-siem',

@@ -35,16 +35,9 @@ export interface Asking {
 /** What one call brought: an answer for each question, in order, or why there is none. */
 export type Brought = { readonly answers: readonly DecideResponse[] } | { readonly failure: Failure };
 
-/** A connection under one certificate. A replaced one ends with its last call. */
-interface Line {
-  readonly client: Client;
-  calls: number;
-  replaced: boolean;
-}
-
 /** The policy engine, as far as a call goes: mutual TLS 1.3 to the one that proves to be it. */
 export class Engine {
-  #line: Line;
+  #client: Client;
 
   constructor(
     private readonly o: {
@@ -55,15 +48,16 @@ export class Engine {
     },
     identity: ClientIdentity,
   ) {
-    this.#line = this.#open(identity);
+    this.#client = this.#open(identity);
   }
 
-  /** Calls from now on go over a new connection that presents and trusts what `identity` says. */
+  /**
+   * Calls from now on go over a new connection that presents and trusts what `identity` says. Calls under way on the old one
+   * get their answers: grpc-js ends a connection with its last call.
+   */
   present(identity: ClientIdentity): void {
-    const before = this.#line;
-    this.#line = this.#open(identity);
-    before.replaced = true;
-    closeWhenIdle(before);
+    this.#client.close();
+    this.#client = this.#open(identity);
   }
 
   /**
@@ -84,16 +78,12 @@ export class Engine {
       questions.map(({ context }) => context),
       metadata,
     );
-    const line = this.#line;
-    line.calls += 1;
     const answered = (error: ServiceError | null, bytes?: Buffer) => {
-      line.calls -= 1;
-      closeWhenIdle(line);
       const brought = error === null ? read(bytes, questions.length) : { failure: failureOf(error) };
-      telemetry.called(span, 'failure' in brought ? brought.failure.code : undefined);
+      telemetry.called(span, 'failure' in brought ? brought.failure : undefined);
       done(brought);
     };
-    const call = line.client.makeUnaryRequest(
+    const call = this.#client.makeUnaryRequest(
       path,
       asBuffer,
       asIs,
@@ -106,24 +96,19 @@ export class Engine {
   }
 
   close(): void {
-    this.#line.client.close();
+    this.#client.close();
   }
 
-  #open({ secureContext }: ClientIdentity): Line {
+  #open({ secureContext }: ClientIdentity): Client {
     const { address, serverSpiffeId } = this.o;
     const secured = credentials.createFromSecureContext(secureContext, {
       checkServerIdentity: (_host, { subjectaltname }) => serverMistake(subjectaltname, serverSpiffeId),
     });
-    const client = new Client(address, secured, {
+    return new Client(address, secured, {
       ...channelOptions,
       'grpc.ssl_target_name_override': serverName(serverSpiffeId),
     });
-    return { client, calls: 0, replaced: false };
   }
-}
-
-function closeWhenIdle(line: Line): void {
-  if (line.replaced && line.calls === 0) line.client.close();
 }
 
 /** Decoded here and not by grpc-js: what cannot be read is no answer, and is told apart from an engine that failed. */

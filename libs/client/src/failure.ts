@@ -66,7 +66,7 @@ export function failureOf(error: ServiceError): Failure {
 
 /** What was found wrong with an answer on this side. */
 export function invalidAnswer(message: string): Failure {
-  const cause = { status: 'OK', reason: '', message, fields: [], callId: '' };
+  const cause = { status: '', reason: '', message, fields: [], callId: '' };
   return { code: 'ANSWER_INVALID', cause, remedy: 'none' };
 }
 

@@ -11,6 +11,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Decision } from './decision.js';
+import type { Failure } from './failure.js';
 
 /**
  * Spans and metrics of the client. They go to the OpenTelemetry API, which drops them when the application has no SDK.
@@ -70,8 +71,11 @@ export class Telemetry {
     return span;
   }
 
-  called(span: Span, failure?: string): void {
-    if (failure !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
+  called(span: Span, failure: Failure | undefined): void {
+    if (failure !== undefined) {
+      const message = failure.cause.status === '' ? failure.code : failure.cause.status;
+      span.setStatus({ code: SpanStatusCode.ERROR, message });
+    }
     span.end();
   }
 }

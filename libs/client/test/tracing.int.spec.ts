@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { context, SpanKind, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import type { Decision, DecisionClient } from '../src/index.js';
+import type { DecideWish, Decision, DecisionClient } from '../src/index.js';
 import { EngineHouse } from './engine-house.js';
 
 const exporter = new InMemorySpanExporter();
@@ -25,10 +25,10 @@ afterAll(async () => {
 });
 
 /** Asks inside a span of the application; answers that span's ids. */
-async function asked(): Promise<{ decision: Decision; traceId: string; spanId: string }> {
+async function asked(wish?: DecideWish): Promise<{ decision: Decision; traceId: string; spanId: string }> {
   const tracer = trace.getTracer('application');
   return tracer.startActiveSpan('request', async (span) => {
-    const decision = await client.decide(there.question());
+    const decision = await client.decide(there.question(), wish);
     span.end();
     return { decision, ...span.spanContext() };
   });
@@ -61,11 +61,28 @@ it('questions that share a call are one span, below the first and linked to the 
   expect(there.calls.map((one) => one.traceId)).toEqual([first?.traceId]);
 });
 
+it('a call that nobody waits for any more ends, and not before', async () => {
+  const [one, other] = [new AbortController(), new AbortController()];
+  await asked();
+  exporter.reset();
+  there.wire.hold();
+  const both = [asked({ signal: one.signal }), asked({ signal: other.signal })];
+  await new Promise((resolve) => setImmediate(resolve));
+  one.abort();
+  expect((await both[0])?.decision.reasonCode).toBe('ABORTED');
+  expect(calls()).toEqual([]);
+  other.abort();
+  await Promise.all(both);
+  await there.house.until(async () => calls().length === 1);
+  expect(calls()[0]?.status.message).toBe('CANCELLED');
+  there.wire.release();
+});
+
 it('a call that failed says why in its span, once for each time', async () => {
   exporter.reset();
   await there.house.engine.stop();
   expect((await asked()).decision.reasonCode).toBe('ENGINE_UNREACHABLE');
   const failed = calls();
   expect(failed.length).toBeGreaterThan(1);
-  expect(new Set(failed.map(({ status }) => status.message))).toEqual(new Set(['ENGINE_UNREACHABLE']));
+  expect(new Set(failed.map(({ status }) => status.message))).toEqual(new Set(['UNAVAILABLE']));
 });
