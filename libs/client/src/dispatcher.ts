@@ -7,7 +7,10 @@ import type { Pending, SharedCall } from './pending.js';
 import { retryWaitMs } from './retry.js';
 import type { Telemetry } from './telemetry.js';
 
-/** Calls under way at once; while so many are, questions gather and the next calls are fuller. */
+/**
+ * Calls under way at once; while so many are, questions gather and the next calls are fuller. A client that puts nothing
+ * together gains nothing by that, and has no such bound.
+ */
 const CALLS_MAX = 16;
 
 /**
@@ -20,6 +23,7 @@ export class Dispatcher {
   #apart: Pending[] = [];
   #calls = 0;
   #scheduled = false;
+  readonly #callsMax: number;
 
   constructor(
     private readonly o: {
@@ -29,7 +33,9 @@ export class Dispatcher {
       /** Questions in a call, from 1. */
       readonly maxBatch: number;
     },
-  ) {}
+  ) {
+    this.#callsMax = o.maxBatch === 1 ? Number.POSITIVE_INFINITY : CALLS_MAX;
+  }
 
   ask(pending: Pending): void {
     (pending.apart ? this.#apart : this.#waiting).push(pending);
@@ -47,9 +53,9 @@ export class Dispatcher {
   };
 
   #sendWaiting(): void {
-    if (this.#calls >= CALLS_MAX) return;
+    if (this.#calls >= this.#callsMax) return;
     this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled);
-    while (this.#waiting.length > 0 && this.#calls < CALLS_MAX) {
+    while (this.#waiting.length > 0 && this.#calls < this.#callsMax) {
       const batch = this.#waiting.splice(0, batchLength(this.#waiting, this.o.maxBatch));
       this.#calls += 1;
       this.#send(batch, () => {
@@ -107,7 +113,7 @@ export class Dispatcher {
       telemetry.retried(failure.code);
       setTimeout(() => {
         if (!pending.isSettled) this.ask(pending);
-      }, waitMs);
+      }, waitMs).unref();
     }
   }
 }

@@ -17,6 +17,7 @@ beforeEach(() => {
   there.methods();
 });
 
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const times = (count: number) => Array.from({ length: count });
 const outcomes = (decisions: readonly Decision[]) => decisions.map(({ outcome }) => outcome);
 
@@ -57,6 +58,18 @@ describe('questions', () => {
       times(3).map(() => 'allow'),
     );
     expect(there.methods()).toEqual(['Decide', 'Decide', 'Decide']);
+  });
+
+  it('that arrive while sixteen calls are under way gather in the next', async () => {
+    there.wire.hold();
+    const asked: Promise<Decision>[] = [];
+    for (let turn = 0; turn < 20; turn += 1) {
+      asked.push(client.decide(there.question()));
+      await nextTurn();
+    }
+    there.wire.release();
+    expect(new Set(outcomes(await Promise.all(asked)))).toEqual(new Set(['allow']));
+    expect(there.methods().sort()).toEqual([...times(16).map(() => 'Decide'), 'DecideBatch']);
   });
 
   it('that weigh more than 1 MiB together are several calls', async () => {
