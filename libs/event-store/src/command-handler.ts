@@ -15,6 +15,11 @@ export interface CommandOrder<S, C, E extends AnyEvent> {
   readonly decider: Decider<S, C, E>;
   readonly facts: Facts<E>;
   readonly streamId: string;
+  /**
+   * Whether `streamId` was made for this command, so that nobody else can have begun the stream: all is then sent to the
+   * database at once. No view may ask for the position of such a fact: it is known after the commit.
+   */
+  readonly begins?: boolean;
   /** The noun of the stream: `agent`. */
   readonly kind: string;
   readonly partKey: string;
@@ -51,6 +56,8 @@ export interface CommandHandlerSettings {
 const ATTEMPTS = 3;
 // serialization_failure, deadlock_detected: the transaction is gone, the command is as good as new.
 const undone = new Set(['40001', '40P01']);
+// unique_violation, division_by_zero: the request id is taken, or the stream has begun.
+const known = new Set(['23505', '22012']);
 
 /** Carries out commands: reads a stream, folds it, decides, appends at the version read, keeps views up to date. */
 export class CommandHandler {
@@ -63,6 +70,8 @@ export class CommandHandler {
    */
   async handle<S, C, E extends AnyEvent>(order: CommandOrder<S, C, E>, tx?: Tx): Promise<Handled<S, E>> {
     if (tx) return this.handleIn(tx, order);
+    const begun = order.begins ? await this.beginStream(order) : undefined;
+    if (begun) return begun;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.at.database.transaction((own) => this.handleIn(own, order));
@@ -72,23 +81,50 @@ export class CommandHandler {
     }
   }
 
+  /**
+   * A new stream, taken for granted: statements and commit travel together, and the database undoes all of it where that
+   * was wrong. Undefined then, or where there is nothing to write: the way that asks first tells what is the matter.
+   */
+  private async beginStream<S, C, E extends AnyEvent>(
+    order: CommandOrder<S, C, E>,
+  ): Promise<Handled<S, E> | undefined> {
+    const { facts, streamId, kind, partKey, call } = order;
+    const { database, store, log, views } = this.at;
+    try {
+      checkEtag(order, 0);
+      const events = decideOn(order, []);
+      if (events.length === 0) return undefined;
+      const stored = await database.transaction(async (tx) => {
+        log.claim(tx, call, { streamId, from: 0, version: events.length });
+        const encoded = events.map((event) => encodeFact(facts, event));
+        const begun = store.begin({ streamId, kind, partKey, facts: encoded, call }, tx);
+        await applyViews(views, begun, tx);
+        return begun;
+      });
+      return { ...answer(order, streamId, stored, 0), replayed: false };
+    } catch (cause) {
+      if (cause instanceof Refusal || isUndone(cause) || hasCode(cause, known)) return undefined;
+      throw cause;
+    }
+  }
+
   private async handleIn<S, C, E extends AnyEvent>(
     tx: Tx,
     order: CommandOrder<S, C, E>,
   ): Promise<Handled<S, E>> {
     const { log, store } = this.at;
-    const before = await log.begin(tx, order.call);
+    const [before, found] = await Promise.all([log.begin(tx, order.call), store.read(order.streamId, tx)]);
     if (before) {
       const past = (await store.read(before.streamId, tx)).slice(0, before.version);
       return { ...answer(order, before.streamId, past, before.from), replayed: true };
     }
     for (let attempt = 1; ; attempt += 1) {
-      const past = await store.read(order.streamId, tx);
+      const past = attempt === 1 ? found : await store.read(order.streamId, tx);
       checkEtag(order, past.length);
       const events = decideOn(order, past);
       try {
         const stored = await this.append(tx, order, past.length, events);
-        await log.finish(tx, order.call, {
+        log.finish(tx, order.call, {
           streamId: order.streamId,
           from: past.length,
           version: past.length + stored.length,
@@ -169,5 +205,9 @@ function isConflict(thrown: unknown): boolean {
 }
 
 function isUndone(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && undone.has(String(thrown.code));
+  return hasCode(thrown, undone);
+}
+
+function hasCode(thrown: unknown, codes: ReadonlySet<string>): boolean {
+  return thrown instanceof Error && 'code' in thrown && codes.has(String(thrown.code));
 }

@@ -39,7 +39,7 @@ export class CommandLog {
    */
   async begin(tx: Tx, { requestId, requestHash, at, ...call }: Call): Promise<CommandResult | undefined> {
     if (requestId === '') return undefined;
-    if (requestHash === '') throw new Error('a call with a request id needs the hash of its request');
+    checkHash(requestHash);
     const caller = callerKey(call);
     const taken = await tx.query(
       `insert into ${this.table} (caller, key, req_hash, at) values ($1, $2, $3, $4) on conflict do nothing`,
@@ -63,11 +63,23 @@ export class CommandLog {
     return before.result;
   }
 
-  async finish(tx: Tx, { requestId, ...call }: Call, result: CommandResult): Promise<void> {
+  /** Takes the request id and notes what it leads to, without waiting: when it is taken already, `tx` fails. */
+  claim(tx: Tx, { requestId, requestHash, at, ...call }: Call, result: CommandResult): void {
     if (requestId === '') return;
-    await tx.query(
+    checkHash(requestHash);
+    tx.send(
+      `insert into ${this.table} (caller, key, req_hash, at, result) values ($1, $2, $3, $4, $5)`,
+      [callerKey(call), requestId, requestHash, at, resultOf(call, result)],
+      `${this.table}.claim`,
+    );
+  }
+
+  /** Notes what the id that `begin` took has led to; it travels with the commit. */
+  finish(tx: Tx, { requestId, ...call }: Call, result: CommandResult): void {
+    if (requestId === '') return;
+    tx.send(
       `update ${this.table} set result = $3 where caller = $1 and key = $2`,
-      [callerKey(call), requestId, JSON.stringify({ ...result, callId: call.callId })],
+      [callerKey(call), requestId, resultOf(call, result)],
       `${this.table}.finish`,
     );
   }
@@ -78,6 +90,14 @@ export class CommandLog {
     const { rowCount } = await this.database.query(`delete from ${this.table} where at < $1`, [before]);
     return rowCount ?? 0;
   }
+}
+
+function checkHash(requestHash: string): void {
+  if (requestHash === '') throw new Error('a call with a request id needs the hash of its request');
+}
+
+function resultOf({ callId }: Pick<Call, 'callId'>, result: CommandResult): string {
+  return JSON.stringify({ ...result, callId });
 }
 
 function callerKey({ caller }: Pick<Call, 'caller'>): string {

@@ -9,6 +9,18 @@ export interface QueryAnswer<R> {
 export interface Tx {
   /** @param name prepares the statement once per connection; one name, one text */
   query<R>(sql: string, params?: readonly unknown[], name?: string): Promise<QueryAnswer<R>>;
+  /**
+   * Sends a statement that nobody waits for: it travels with what follows, at the latest with the commit, and is carried
+   * out before it. When it fails, the transaction does, with its error.
+   *
+   * @param heard is told the answer after the commit. MUST NOT throw
+   */
+  send<R>(
+    sql: string,
+    params: readonly unknown[],
+    name: string,
+    heard?: (answer: QueryAnswer<R>) => void,
+  ): void;
   /** Runs after the commit, not at all when there is none. MUST NOT throw. */
   afterCommit(run: () => void): void;
 }
@@ -62,14 +74,14 @@ export class Database {
     const client = await this.pool.connect();
     const connection = new Connection(client);
     try {
-      const begun = connection.begin();
+      connection.begin();
       const answer = await run(connection);
-      await begun;
       await connection.commit();
       return answer;
     } catch (cause) {
       await connection.rollback();
-      throw cause;
+      // What follows a failed statement fails too, and says less.
+      throw connection.unheard ?? cause;
     } finally {
       connection.release();
     }
@@ -81,7 +93,11 @@ export class Database {
 }
 
 class Connection implements Tx {
+  /** The first failure of a statement that nobody waited for. */
+  unheard: Error | undefined;
   private readonly committed: (() => void)[] = [];
+  /** The last statement that nobody waited for; those before it are answered earlier. */
+  private sent: Promise<void> = Promise.resolve();
   private broken: Error | undefined;
   private over = false;
   private readonly onError = (cause: Error) => {
@@ -95,24 +111,41 @@ class Connection implements Tx {
 
   async query<R>(sql: string, params: readonly unknown[] = [], name?: string): Promise<QueryAnswer<R>> {
     if (this.over) throw new Error('the transaction is over');
+    this.gather();
     const { rows, rowCount } = await this.client.query({ text: sql, values: [...params], name });
     return { rows, rowCount };
+  }
+
+  send<R>(
+    sql: string,
+    params: readonly unknown[],
+    name: string,
+    heard?: (answer: QueryAnswer<R>) => void,
+  ): void {
+    if (this.over) throw new Error('the transaction is over');
+    this.sent = this.query<R>(sql, params, name).then(
+      (answer) => heard && this.afterCommit(() => heard(answer)),
+      (cause: Error) => {
+        this.unheard ??= cause;
+      },
+    );
   }
 
   afterCommit(run: () => void): void {
     this.committed.push(run);
   }
 
-  /** Sent at once and awaited at the end: when it fails, the connection is broken and so is what follows on it. */
-  begin(): Promise<void> {
-    const begun = this.client.query('begin').then(() => undefined);
-    begun.catch(this.onError);
-    return begun;
+  /** Travels with the first statement. When it fails, the connection is broken and so is what follows on it. */
+  begin(): void {
+    this.gather();
+    this.client.query('begin').catch(this.onError);
   }
 
   async commit(): Promise<void> {
     this.over = true;
+    this.gather();
     const { command } = await this.client.query('commit');
+    await this.sent;
     // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error.
     if (command !== 'COMMIT')
       throw new Error('the transaction was rolled back: one of its statements had failed');
@@ -123,6 +156,13 @@ class Connection implements Tx {
     this.over = true;
     if (this.broken) return;
     await this.client.query('rollback').catch(this.onError);
+  }
+
+  /** What is sent until the end of this tick leaves in one piece: waking the server costs more than what it is told. */
+  private gather(): void {
+    const { stream } = this.client.connection;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
   }
 
   release(): void {

@@ -12,6 +12,7 @@ export interface EventStoreCarrier {
 
 let streams = 0;
 const newStream = () => `door-${++streams}`;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** What every carrier of facts promises. `open` answers an empty store. */
 export function eventStoreContract(
@@ -49,21 +50,20 @@ export function eventStoreContract(
       });
       const streamId = newStream();
       await store.append([add(streamId, 'none', 'a')]);
-      await Promise.resolve();
+      await turn();
       expect(woken).toBe(1);
       await expect(store.append([add(streamId, 'none', 'b')])).rejects.toThrow();
       await expect(
         store.append([add(streamId, 1, 'b')], () => Promise.reject(new Error('no'))),
       ).rejects.toThrow('no');
-      await Promise.resolve();
+      await turn();
       expect(woken).toBe(1);
       await store.append([add(streamId, 1, 'b')], async () => {});
-      await Promise.resolve();
-      await Promise.resolve();
+      await turn();
       expect(woken).toBe(2);
       stop();
       await store.append([add(streamId, 2, 'c')]);
-      await Promise.resolve();
+      await turn();
       expect(woken).toBe(2);
     });
 

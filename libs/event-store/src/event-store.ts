@@ -27,6 +27,12 @@ export abstract class EventStore {
   ): Promise<StoredFact[]>;
 
   /**
+   * Sends an append that begins a stream, without waiting for the answer: it travels with the commit of `tx`, which fails
+   * when the stream has facts already. `pos` of the facts answered is known after the commit and throws before.
+   */
+  abstract begin(append: Omit<Append, 'expected'>, tx: Tx): StoredFact[];
+
+  /**
    * At most `limit` facts with a higher position, in order. A reader that remembers the last position it saw misses
    * nothing: facts become visible in the order of their positions.
    */

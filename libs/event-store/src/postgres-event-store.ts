@@ -70,6 +70,31 @@ export class PostgresEventStore extends EventStore {
     return stored;
   }
 
+  begin(append: Omit<Append, 'expected'>, tx: Tx): StoredFact[] {
+    const appends = [{ ...append, expected: 'none' as const }];
+    checkAppends(appends);
+    const batch = new AppendBatch(appends);
+    let lastPos: number | undefined;
+    tx.send<{ last_pos: string }>(
+      // Of all expressions in SQL, a division by zero is what fails: a value would not keep the commit back.
+      `select last_pos, 1 / (case when conflict_append is null then 1 else 0 end)
+       from ${this.schema}.append(${AppendBatch.placeholders})`,
+      batch.parameters(),
+      `${this.schema}.begin`,
+      ({ rows }) => {
+        lastPos = Number(rows[0]?.last_pos);
+      },
+    );
+    tx.afterCommit(() => this.wakes.wake());
+    return batch.stored(0, [0]).map(({ pos, ...fact }) => ({
+      ...fact,
+      get pos() {
+        if (lastPos === undefined) throw new Error('where a stream begins is known after its commit');
+        return lastPos + pos;
+      },
+    }));
+  }
+
   async readAfter(pos: number, limit: number): Promise<StoredFact[]> {
     const { rows } = await this.ask<EventRow>(
       this.database,

@@ -99,6 +99,8 @@ async function replay(tx: Tx, store: EventStore, head: number, view: View): Prom
     const last = facts.at(-1)?.pos;
     if (last === undefined) throw new Error(`the facts end at ${pos}, their head is ${head}`);
     await applyViews([view], facts, tx);
+    // What the view sent without waiting is answered by now, so that no more than one read's worth is ever under way.
+    await tx.query('select');
     pos = last;
   }
 }

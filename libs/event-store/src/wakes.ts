@@ -9,7 +9,8 @@ export class Wakes {
     return () => this.waiting.delete(entry);
   }
 
+  /** In the next turn of the loop: what a commit lets loose beside them, such as an order to stop, leaves first. */
   wake(): void {
-    for (const wake of this.waiting) queueMicrotask(wake);
+    for (const wake of this.waiting) setImmediate(wake);
   }
 }

@@ -108,6 +108,67 @@ describe('a command', () => {
   });
 });
 
+describe('a command that begins a stream', () => {
+  const begin = (streamId: string, command: DoorCommand, call: Call = testCall()) =>
+    handler.handle({ ...order(streamId, command, call), begins: true });
+
+  it('is answered and kept like any other', async () => {
+    const begun = await begin('begun-new', open('ana'));
+    expect(begun).toEqual({
+      streamId: 'begun-new',
+      version: 1,
+      pos: await opened.store.head(),
+      facts: [{ type: 'DoorOpened', data: { by: 'ana' } }],
+      state: { opened: 1, locked: false },
+      replayed: false,
+    });
+    expect(await opened.store.read('begun-new')).toMatchObject([
+      { type: 'DoorOpened', pos: begun.pos, version: 1 },
+    ]);
+    expect(await opens('begun-new')).toBe(1);
+  });
+
+  it('is decided on what has happened where the stream had begun after all', async () => {
+    await begin('begun-old', lock);
+    await expect(begin('begun-old', open('ana'))).rejects.toMatchObject({ code: 'DOOR_LOCKED' });
+    expect(await opened.store.read('begun-old')).toHaveLength(1);
+    await begin('begun-twice', open('ana'));
+    expect(await begin('begun-twice', open('ben'))).toMatchObject({ version: 2, state: { opened: 2 } });
+    expect(await opens('begun-twice')).toBe(2);
+  });
+
+  it('is refused whole when a view refuses its fact', async () => {
+    const head = await opened.store.head();
+    await expect(begin('begun-refused', open('taken'))).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+    expect(await opened.store.read('begun-refused')).toEqual([]);
+    expect(await opened.store.head()).toBe(head);
+  });
+
+  it('has one effect and one answer when it is repeated, at once or later', async () => {
+    const retry = (n: number) => begin(`retry-${n}`, open('ana'), testCall({ requestId: 'r0' }));
+    const handled = await Promise.all([1, 2, 3, 4].map(retry));
+    const again = await retry(5);
+    const [first] = handled.filter(({ replayed }) => !replayed);
+    expect([...handled, again].filter(({ replayed }) => replayed)).toEqual(
+      Array.from({ length: 4 }, () => ({ ...first, replayed: true })),
+    );
+    const other = testCall({ requestId: 'r0', requestHash: testRequestHash('another request') });
+    await expect(begin('begun-other', open('ana'), other)).rejects.toMatchObject({
+      code: 'REQUEST_ID_REUSED',
+    });
+  });
+
+  it('does not know its position before the commit', async () => {
+    const { store, database } = opened;
+    const facts = [{ type: 'DoorOpened', data: Buffer.from('{"by":"ana"}') }];
+    const append = { streamId: 'where', kind: 'door', partKey: 'where', facts, call: testCall() };
+    const asking = database.transaction(async (tx) => store.begin(append, tx).map(({ pos }) => pos));
+    await expect(asking).rejects.toThrow('known after its commit');
+    const begun = await database.transaction(async (tx) => store.begin(append, tx));
+    expect(begun.map(({ pos }) => pos)).toEqual([await store.head()]);
+  });
+});
+
 describe('a request id', () => {
   it('makes a retry give the first answer and no second effect', async () => {
     const call = () => testCall({ requestId: 'r1' });

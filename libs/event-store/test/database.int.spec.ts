@@ -31,6 +31,39 @@ describe('a transaction', () => {
     expect(await rows()).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
+  it('carries out what is sent without waiting, in order, and tells the answer after the commit', async () => {
+    const told: unknown[] = [];
+    const sum = 'select sum(n)::int as sum from door_keeper_view.t';
+    const sent = database.transaction(async (tx) => {
+      tx.send('insert into door_keeper_view.t values ($1)', [10], 'sent.insert');
+      tx.send<{ sum: number }>(sum, [], 'sent.sum', ({ rows: [row] }) => told.push(row?.sum));
+      tx.send('delete from door_keeper_view.t where n = $1', [10], 'sent.delete');
+      expect(told).toEqual([]);
+    });
+    await sent;
+    await Promise.resolve();
+    expect(told).toEqual([1 + 2 + 10]);
+    expect(await rows()).toHaveLength(2);
+  });
+
+  it('fails with the error of what was sent without waiting, whatever follows it', async () => {
+    const told: string[] = [];
+    const failing = (andThen: (tx: Tx) => Promise<unknown>) =>
+      database.transaction(async (tx) => {
+        tx.afterCommit(() => told.push('committed'));
+        tx.send('insert into door_keeper_view.t values ($1)', [1], 'sent.insert', () => told.push('sent'));
+        await andThen(tx);
+      });
+    for (const andThen of [
+      async () => undefined,
+      (tx: Tx) => insert(tx, 11),
+      (tx: Tx) => insert(tx, 11).catch(() => 0),
+    ])
+      await expect(failing(andThen)).rejects.toMatchObject({ code: '23505' });
+    expect(told).toEqual([]);
+    expect(await rows()).toHaveLength(2);
+  });
+
   it('undoes all it did when it fails', async () => {
     const told: string[] = [];
     const failing = database.transaction(async (tx) => {
