@@ -27,6 +27,8 @@ export interface LockSink {
 /** Silence after which a point denies. The server sends a heartbeat each second. */
 export const STALE_AFTER_MS = 3_000;
 const checkEveryMs = 250;
+/** Short beside the 50 ms for which whoever places a lock waits for the points' word. */
+const confirmAfterMs = 1;
 const backoffMs = { first: 100, most: 2_000 } as const;
 
 type WatchStream = ClientDuplexStream<WatchRequest, WatchResponse>;
@@ -60,6 +62,7 @@ export class LockFeed implements Background {
   #client: ClientOf<typeof WatchServiceService> | undefined;
   #stream: WatchStream | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #confirming: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #failures = 0;
   #stopped = false;
@@ -80,6 +83,7 @@ export class LockFeed implements Background {
     this.#synced = false;
     clearInterval(this.#watchdog);
     clearTimeout(this.#retry);
+    clearTimeout(this.#confirming);
     this.#stream?.cancel();
     this.#client?.close();
     for (const wake of this.#waiters) wake();
@@ -146,12 +150,12 @@ export class LockFeed implements Background {
   #hear(stream: WatchStream, { down }: WatchResponse): void {
     if (stream !== this.#stream || down === undefined) return;
     this.#activeMs = this.o.clock.monotonicMs();
-    if (down.$case === 'fullState') this.#load(stream, down.value);
-    else if (down.$case === 'delta') this.#apply(stream, down.value);
+    if (down.$case === 'fullState') this.#load(down.value);
+    else if (down.$case === 'delta') this.#apply(down.value);
     else this.#beat(down.value);
   }
 
-  #load(stream: WatchStream, chunk: FullState): void {
+  #load(chunk: FullState): void {
     this.#synced = false;
     this.#loading.push(...chunk.entries);
     if (!chunk.lastChunk) {
@@ -164,17 +168,17 @@ export class LockFeed implements Background {
     this.#epoch = chunk.epoch;
     this.#seq = chunk.seq;
     this.#alive('full state loaded');
-    this.#acknowledge(stream);
+    this.#acknowledge();
   }
 
-  #apply(stream: WatchStream, entry: WatchEntry): void {
+  #apply(entry: WatchEntry): void {
     const next = this.#seq + 1n;
     if (this.#epoch === '') this.#resync('a stop order came before the full state');
     else if (entry.seq > next) this.#resync(`stop orders ${next} to ${entry.seq - 1n} are missing`);
     else if (entry.seq === next) {
       this.o.sink.delta(entry);
       this.#seq = next;
-      this.#acknowledge(stream);
+      this.#acknowledge();
       this.#wake();
     }
   }
@@ -217,8 +221,12 @@ export class LockFeed implements Background {
     stream.cancel();
   }
 
-  #acknowledge(stream: WatchStream): void {
-    stream.write({ up: { $case: 'ack', value: { seq: this.#seq } } });
+  /** A moment later, and once for all that has come by then: denying comes first, on this point and on its neighbours. */
+  #acknowledge(): void {
+    this.#confirming ??= setTimeout(() => {
+      this.#confirming = undefined;
+      this.#stream?.write({ up: { $case: 'ack', value: { seq: this.#seq } } });
+    }, confirmAfterMs);
   }
 
   #wake(): void {
