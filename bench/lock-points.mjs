@@ -61,6 +61,7 @@ class Point {
     this.#count += 1;
     this.#table.applyDelta(lockEntry(entry, this.#count));
     this.#heldMs.set(entry.targetId, performance.now());
+    arrived.get(entry.targetId)?.();
   }
 
   heldMs(agentId) {
@@ -84,6 +85,9 @@ function lockEntry(entry, seq) {
   return { seq, ...target, notBeforeMs: notBefore.getTime(), reason, lockId };
 }
 
+/** By the agent of a lock that is on its way: is called by each point that holds it. */
+const arrived = new Map();
+
 let points = [];
 let locks;
 
@@ -104,12 +108,29 @@ async function until(what, holds) {
   }
 }
 
+/** Resolves when every point holds a lock on the agent, and takes no time of theirs until then. */
+function heldByAll(agentId) {
+  let left = points.length;
+  return new Promise((resolve, reject) => {
+    const late = () =>
+      reject(new Error(`${left} points hold no lock on \`${agentId}\` after ${ARRIVAL_MS_MAX} ms`));
+    const timer = setTimeout(late, ARRIVAL_MS_MAX);
+    arrived.set(agentId, () => {
+      left -= 1;
+      if (left > 0) return;
+      clearTimeout(timer);
+      resolve();
+    });
+  }).finally(() => arrived.delete(agentId));
+}
+
 /** One lock on an agent of its own: when it was asked for, answered, and held by each point; every point must deny. */
 async function lockOne() {
   const agentId = clock.newId('agt');
   const openedMs = clock.now().getTime();
   const tooEarly = points.find((point) => point.denies(agentId, openedMs));
   if (tooEarly !== undefined) throw new Error('a point denies an agent that nobody locked');
+  const allHold = heldByAll(agentId);
   const offsetMs = wallMs() - performance.now();
   const sentMs = performance.now();
   const { lock, pointsConfirmed } = await locks.placeLock({
@@ -120,9 +141,7 @@ async function lockOne() {
     requestId: '',
   });
   const answeredMs = performance.now();
-  await until(`all points hold \`${lock.lockId}\``, () =>
-    points.every((point) => point.heldMs(agentId) !== undefined),
-  );
+  await allHold;
   if (!points.every((point) => point.denies(agentId, openedMs)))
     throw new Error('a point holds a lock and allows');
   const held = points.map((point) => point.heldMs(agentId));

@@ -108,6 +108,19 @@ describe('a restore under a running broker', () => {
     expect(rows[0].cluster).toMatch(/^\d+\/0000000[1-9]$/);
   });
 
+  it('is noticed by the next order too, which is no order of the old epoch', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      const client = await raw();
+      await sql.query(
+        `update session_broker_view.stop_epoch set cluster = split_part(cluster, '/', 1) || '/00000000'`,
+      );
+      const { lock: placed } = await lock();
+      expect(await client.over).toMatchObject({ reason: 'WATCH_EPOCH_CHANGED' });
+      const orders = client.heard.filter((down) => down.$case === 'delta');
+      expect(orders.map(({ value }) => value.seq)).not.toContain(placed.seq);
+    }
+  });
+
   it('leaves the streams of the new epoch without fault', async () => {
     await sql.query(`update session_broker_view.stop_epoch set epoch = gen_random_uuid()`);
     await delay(500);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { LockTargetKind } from '@writ/contracts/writ/session/v1/lock_facts.js';
 import { type WatchEntry, WatchResponse, WatchServiceService } from '@writ/contracts/writ/watch/v1/watch.js';
-import { Database, EventStore } from '@writ/event-store';
+import { Database } from '@writ/event-store';
 import { Clock, type RunningService, Telemetry } from '@writ/service';
 import type pg from 'pg';
 import { StopFeed } from '../src/stop/stop.background.js';
@@ -43,6 +43,16 @@ const raw = async (broker?: RunningService) => {
 const notSlow = () => {
   throw new Error('it is not slow');
 };
+/** A watcher whose stream takes everything, and what it was sent. */
+function listening() {
+  const heard: NonNullable<WatchResponse['down']>[] = [];
+  const write = (bytes: Buffer) => {
+    const { down } = WatchResponse.decode(bytes);
+    if (down !== undefined) heard.push(down);
+    return true;
+  };
+  return { heard, watcher: new Watcher({ write, onceDrained: () => undefined }, notSlow) };
+}
 const lock = (broker?: RunningService) => house.lock(LockTargetKind.LOCK_TARGET_KIND_AGENT, agent.id, broker);
 const lift = (lockId: string) =>
   house.locks().liftLock({ lockId, reason: 'checked', etag: '', requestId: '' });
@@ -125,23 +135,69 @@ describe('an enforcement point', () => {
       }
     }
     const view = new SlowView(app.get(Database));
-    const feed = new StopFeed(view, app.get(EventStore), app.get(Clock), app.get(Telemetry));
-    const heard: NonNullable<WatchResponse['down']>[] = [];
-    const write = (bytes: Buffer) => {
-      const { down } = WatchResponse.decode(bytes);
-      if (down !== undefined) heard.push(down);
-      return true;
-    };
-    const watcher = new Watcher({ write, onceDrained: () => undefined }, notSlow);
+    const feed = new StopFeed(view, app.get(Clock), app.get(Telemetry));
+    const { heard, watcher } = listening();
     await feed.add(watcher, { epoch: '', lastSeq: 0 });
     expect(heard.map(({ $case }) => $case)).toEqual(['fullState', 'delta', 'heartbeat']);
     expect(heard[1]?.value).toMatchObject({ seq: placed });
     expect(faultsOf(heard)).toEqual([]);
   });
 
+  it('hears once of a lock that is placed while an older reading is under way, and needs no other for it', async () => {
+    const { app } = house.broker;
+    let lateBy: () => Promise<unknown> = async () => undefined;
+    class LateView extends StopView {
+      override onPlaced = (listener: Parameters<StopView['onPlaced']>[0]) =>
+        app.get(StopView).onPlaced(listener);
+      override async since(...from: Parameters<StopView['since']>) {
+        const reading = await super.since(...from);
+        await lateBy();
+        return reading;
+      }
+    }
+    const feed = new StopFeed(new LateView(app.get(Database)), app.get(Clock), app.get(Telemetry));
+    const { heard, watcher } = listening();
+    await feed.start();
+    try {
+      await feed.add(watcher, { epoch: '', lastSeq: 0 });
+      heard.splice(0);
+      const onTime = Promise.withResolvers<void>();
+      lateBy = () => onTime.promise;
+      const reading = feed.push();
+      const { seq } = (await lock()).lock;
+      expect(heard.filter(({ $case }) => $case === 'delta')).toMatchObject([{ value: { seq } }]);
+      lateBy = async () => undefined;
+      onTime.resolve();
+      await reading;
+      expect(heard.filter(({ $case }) => $case === 'delta')).toHaveLength(1);
+      await lock();
+      expect(heard.filter(({ $case }) => $case === 'delta')).toHaveLength(2);
+    } finally {
+      watcher.close();
+      await feed.stop();
+    }
+  });
+
+  it('hears of the locks of two replicas in the order of their numbers', async () => {
+    const here = await raw();
+    here.hello();
+    await here.first('heartbeat');
+    let last = 0n;
+    for (let n = 0; n < 8; n += 1) {
+      await lock(second);
+      last = (await lock()).lock.seq;
+    }
+    await until(
+      () => here.heard.some((down) => down.$case === 'delta' && down.value.seq === last),
+      'the last',
+    );
+    expect(faultsOf(here.heard)).toEqual([]);
+    expect(here.heard.filter(({ $case }) => $case === 'delta')).toHaveLength(16);
+  });
+
   it('that never confirms is waited for as long as the answer may take, and by nobody afterwards', async () => {
     const { app } = house.broker;
-    const feed = new StopFeed(app.get(StopView), app.get(EventStore), app.get(Clock), app.get(Telemetry));
+    const feed = new StopFeed(app.get(StopView), app.get(Clock), app.get(Telemetry));
     const watcher = new Watcher({ write: () => true, onceDrained: () => undefined }, notSlow);
     await feed.add(watcher, { epoch: '', lastSeq: 0 });
     const answer = feed.confirmed(Number.MAX_SAFE_INTEGER, 20);

@@ -27,7 +27,8 @@ import {
   timestamp,
 } from '@writ/service';
 import { StopFeed } from '../stop/stop.background.js';
-import { type LockRow, StopView } from '../stop/stop.view.js';
+import type { LockRow } from '../stop/stop.sql.js';
+import { StopView } from '../stop/stop.view.js';
 import { lockFacts } from './lock.facts.js';
 import { type LockCommand, lockDecider, refuse } from './lock.js';
 
@@ -94,7 +95,7 @@ export class LockRpc implements Calls<typeof LockServiceService> {
       lock: { lockId, targetKind, targetId, reason, expireTime },
       at: call.at,
     } as const;
-    const lock = await this.#change(call, command, lockId, targetId, '');
+    const lock = await this.#place(call, command, lockId, targetId);
     const { watching, confirmed } = await this.feed.confirmed(Number(lock.seq), CONFIRM_MS_MAX);
     return { lock, pointsWatching: watching, pointsConfirmed: confirmed };
   }
@@ -102,7 +103,9 @@ export class LockRpc implements Calls<typeof LockServiceService> {
   async liftLock({ lockId, reason, etag }: LiftLockRequest, call: Call): Promise<LockMessage> {
     check({ lockId: id('lck', lockId), reason: text(reason, { max: 500 }) });
     const targetId = (await this.stops.lock(lockId))?.targetId ?? lockId;
-    return this.#change(call, { type: 'LiftLock', lockId, reason }, lockId, targetId, etag);
+    const command = { type: 'LiftLock', lockId, reason } as const;
+    const streamId = await this.#change(call, command, lockId, targetId, { expectedEtag: etag });
+    return this.#message(lockIdOf(streamId));
   }
 
   async getLock({ lockId }: GetLockRequest): Promise<LockMessage> {
@@ -119,11 +122,32 @@ export class LockRpc implements Calls<typeof LockServiceService> {
     return { locks: shown.map((row) => lockMessage(row, call.at)), nextPageToken };
   }
 
-  async #change(call: Call, command: LockCommand, lockId: string, targetId: string, expectedEtag: string) {
-    const order = { decider: lockDecider, facts: lockFacts, streamId: `lock-${lockId}`, kind: 'lock' };
+  async #place(call: Call, command: LockCommand, lockId: string, targetId: string): Promise<LockMessage> {
+    let placed: LockRow | undefined;
+    const stopListening = this.stops.onPlaced(({ lock }) => {
+      if (lock.lockId === lockId) placed = lock;
+    });
+    try {
+      const streamId = await this.#change(call, command, lockId, targetId, { begins: true });
+      // Nothing was placed now where an earlier request with the same id did it.
+      return placed === undefined ? await this.#message(lockIdOf(streamId)) : lockMessage(placed, call.at);
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Answers the name of the lock's stream. */
+  async #change(
+    call: Call,
+    command: LockCommand,
+    lockId: string,
+    targetId: string,
+    wish: { begins?: boolean; expectedEtag?: string },
+  ): Promise<string> {
+    const order = { decider: lockDecider, facts: lockFacts, streamId: streamIdOf(lockId), kind: 'lock' };
     const partKey = targetId === '' ? lockId : targetId;
-    const { streamId } = await this.commands.handle({ ...order, partKey, command, call, expectedEtag });
-    return this.#message(streamId.slice('lock-'.length));
+    const { streamId } = await this.commands.handle({ ...order, partKey, command, call, ...wish });
+    return streamId;
   }
 
   async #message(lockId: string): Promise<LockMessage> {
@@ -132,6 +156,9 @@ export class LockRpc implements Calls<typeof LockServiceService> {
     return lockMessage(row, this.clock.now());
   }
 }
+
+const streamIdOf = (lockId: string) => `lock-${lockId}`;
+const lockIdOf = (streamId: string) => streamId.slice('lock-'.length);
 
 function lockMessage(row: LockRow, at: Date): LockMessage {
   const { lockId, kind, targetId, reason, placedAt, expireTime, lifted, seq, etag } = row;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { type WatchEntry, WatchResponse } from '@writ/contracts/writ/watch/v1/watch.js';
-import { EventStore } from '@writ/event-store';
 import { type Refusal, refusals } from '@writ/kernel';
 import { Background, Clock, every, Telemetry } from '@writ/service';
 import { inTurns } from '../turns.js';
+import type { PlacedStop } from './stop.sql.js';
 import { type StopReading, StopView } from './stop.view.js';
 import type { Watcher } from './watcher.background.js';
 
@@ -21,9 +21,9 @@ export const refuseWatch = refusals({
 });
 
 /**
- * Pushes stop orders to everybody who watches this replica: those placed here right after their commit, those of other
- * replicas when the poll sees them. Never before the commit: it reads what is committed. While it cannot read, it says
- * nothing, so that points notice the silence and deny.
+ * Pushes stop orders to everybody who watches this replica, never before their commit: those placed here as soon as it is
+ * known, from what their transaction saw; those of other replicas when the poll reads them. While it cannot read, it
+ * counts nothing in heartbeats, so that points notice the silence and deny.
  */
 @Injectable()
 export class StopFeed extends Background {
@@ -39,7 +39,6 @@ export class StopFeed extends Background {
 
   constructor(
     private readonly view: StopView,
-    private readonly store: EventStore,
     private readonly clock: Clock,
     private readonly telemetry: Telemetry,
   ) {
@@ -49,7 +48,9 @@ export class StopFeed extends Background {
   async start(): Promise<void> {
     const warn = (cause: unknown) => this.telemetry.log.warn({ err: cause }, 'stop orders were not read');
     this.#stops = [
-      this.store.onAppend(() => void this.push().catch(warn)),
+      this.view.onPlaced((placed) => {
+        if (!this.#follows(placed)) void this.push().catch(warn);
+      }),
       every(POLL_EVERY_MS, () => this.push(), warn),
       every(HEARTBEAT_EVERY_MS, () => this.#beat(), warn),
     ];
@@ -94,14 +95,32 @@ export class StopFeed extends Background {
     };
   }
 
+  /**
+   * Pushes an order whose commit is known, when it is the next. It is not when another replica has placed one meanwhile,
+   * when this process heard of a later commit first, or when the database is not what it was: then reading tells.
+   */
+  #follows({ epoch, moved, entry }: PlacedStop): boolean {
+    const isNext = !moved && epoch === this.#epoch && Number(entry.seq) === this.#seq + 1;
+    if (isNext) this.#order(entry);
+    return isNext;
+  }
+
+  #order(entry: WatchEntry): void {
+    this.#seq = Number(entry.seq);
+    const bytes = deltaBytes(entry);
+    for (const watcher of this.#watchers) watcher.order(this.#seq, bytes);
+  }
+
   async #read(): Promise<void> {
     for (;;) {
-      const reading = await this.view.since(this.#seq, ENTRIES_PER_READ);
+      // Meanwhile orders that follow may be pushed: the answer may be older than what was sent, and hold it once more.
+      const from = this.#seq;
+      const reading = await this.view.since(from, ENTRIES_PER_READ);
       if (reading.moved) {
         await this.view.adoptCluster();
         continue;
       }
-      if (reading.epoch === this.#epoch && reading.head < this.#seq) {
+      if (reading.epoch === this.#epoch && reading.head < from) {
         await this.view.renewEpoch(this.#epoch);
         continue;
       }
@@ -109,11 +128,7 @@ export class StopFeed extends Background {
         this.#startOver(reading);
         return;
       }
-      for (const entry of reading.entries) {
-        this.#seq = Number(entry.seq);
-        const bytes = deltaBytes(entry);
-        for (const watcher of this.#watchers) watcher.order(this.#seq, bytes);
-      }
+      for (const entry of reading.entries) if (Number(entry.seq) > this.#seq) this.#order(entry);
       if (reading.entries.length < ENTRIES_PER_READ) return;
     }
   }

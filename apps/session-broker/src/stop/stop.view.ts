@@ -4,31 +4,29 @@ import { LockLifted, LockPlaced, type LockTargetKind } from '@writ/contracts/wri
 import { MandateRevoked } from '@writ/contracts/writ/session/v1/mandate_facts.js';
 import { SessionEnded } from '@writ/contracts/writ/session/v1/session_facts.js';
 import { type WatchEntry, WatchTargetKind } from '@writ/contracts/writ/watch/v1/watch.js';
-import { Database, type StoredFact, type Tx, View } from '@writ/event-store';
-
-const table = 'session_broker_view.stop';
-const epochs = 'session_broker_view.stop_epoch';
+import { Database, type QueryAnswer, type StoredFact, type Tx, View } from '@writ/event-store';
+import {
+  entryOf,
+  epochs,
+  hereSql,
+  isEntry,
+  type LockRow,
+  type LockRowRaw,
+  lockOf,
+  type Nullable,
+  type PlacedRow,
+  type PlacedStop,
+  placedOf,
+  type RawRow,
+  returning,
+  table,
+} from './stop.sql.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Sessions live eight hours at most; a day later nothing is left that an order about them could stop. */
 const TOLD_MS = DAY_MS;
 /** Mandates live 90 days at most. */
 const REVOCATIONS_TOLD_MS = 91 * DAY_MS;
-
-/** Which database this is: a restore or a promotion changes the timeline, a copy has another system identifier. */
-const hereSql = `select system_identifier::text || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as cluster
-  from pg_control_system()`;
-
-interface RawRow {
-  seq: string;
-  kind: number;
-  target_id: string;
-  not_before: Date;
-  expire_time: Date | null;
-  reason: string;
-  lock_id: string;
-  lifted: boolean;
-}
 
 /** The orders as of one moment. */
 export interface StopReading {
@@ -37,18 +35,6 @@ export interface StopReading {
   readonly moved: boolean;
   readonly head: number;
   readonly entries: readonly WatchEntry[];
-}
-
-export interface LockRow {
-  readonly lockId: string;
-  readonly kind: number;
-  readonly targetId: string;
-  readonly reason: string;
-  readonly placedAt: Date;
-  readonly expireTime: Date | undefined;
-  readonly lifted: boolean;
-  readonly seq: number;
-  readonly etag: string;
 }
 
 interface NewStop {
@@ -77,6 +63,7 @@ export class StopView extends View {
     create table if not exists ${epochs} (
       k bool primary key default true check (k), epoch uuid not null default gen_random_uuid(), cluster text not null);
     insert into ${epochs} (cluster) ${hereSql} on conflict do nothing`;
+  readonly #listeners = new Set<(placed: PlacedStop) => void>();
 
   constructor(private readonly database: Database) {
     super();
@@ -115,6 +102,15 @@ export class StopView extends View {
         // Other facts stop nobody.
         return;
     }
+  }
+
+  /**
+   * Tells of each order that is placed in this process, right after its commit; of two commits the later may be told first.
+   * Answers how to stop.
+   */
+  onPlaced(listener: (placed: PlacedStop) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** At most `limit` orders after `seq`, and where the sequence stands: one statement, hence one moment. */
@@ -208,7 +204,7 @@ export class StopView extends View {
   }
 
   async lock(lockId: string): Promise<LockRow | undefined> {
-    const { rows } = await this.database.query<RawRow & { lifted_later: boolean; version: number }>(
+    const { rows } = await this.database.query<LockRowRaw>(
       `select * from ${table} where lock_id = $1 and not lifted`,
       [lockId],
     );
@@ -221,7 +217,7 @@ export class StopView extends View {
     state: 'any' | 'in-force' | 'lifted' | 'expired',
     at: Date,
   ): Promise<LockRow[]> {
-    const { rows } = await this.database.query<RawRow & { lifted_later: boolean; version: number }>(
+    const { rows } = await this.database.query<LockRowRaw>(
       `select * from ${table}
        where lock_id > $1 and lock_id <> '' and not lifted
          and ($3 = 'any' or ($3 = 'lifted') = lifted_later)
@@ -232,63 +228,39 @@ export class StopView extends View {
     return rows.map(lockOf);
   }
 
-  async #add(
-    { kind, targetId, expireTime, reason, lockId = '' }: NewStop,
-    fact: StoredFact,
-    tx: Tx,
-  ): Promise<void> {
-    await tx.query(
+  #add({ kind, targetId, expireTime, reason, lockId = '' }: NewStop, fact: StoredFact, tx: Tx): void {
+    tx.send<PlacedRow>(
       `insert into ${table} (seq, kind, target_id, not_before, expire_time, reason, lock_id, version)
-       select coalesce(max(seq), 0) + 1, $1, $2, $3, $4, $5, $6, $7 from ${table}`,
+       select coalesce(max(seq), 0) + 1, $1::int, $2, $3::timestamptz, $4::timestamptz, $5, $6, $7::int from ${table}
+       ${returning}`,
       [kind, targetId, fact.at, expireTime ?? null, reason, lockId, fact.version],
+      'stop.add',
+      this.#heard(),
     );
   }
 
-  async #lift({ lockId, reason }: LockLifted, fact: StoredFact, tx: Tx): Promise<void> {
-    await tx.query(`update ${table} set lifted_later = true, version = $2 where lock_id = $1`, [
-      lockId,
-      fact.version,
-    ]);
-    await tx.query(
+  #lift({ lockId, reason }: LockLifted, fact: StoredFact, tx: Tx): void {
+    tx.send(
+      `update ${table} set lifted_later = true, version = $2 where lock_id = $1`,
+      [lockId, fact.version],
+      'stop.end',
+    );
+    tx.send<PlacedRow>(
       `insert into ${table} (seq, kind, target_id, not_before, expire_time, reason, lock_id, lifted, lifted_later, version)
-       select (select max(seq) from ${table}) + 1, kind, target_id, not_before, expire_time, $2, lock_id, true, true, $3
-       from ${table} where lock_id = $1 and not lifted`,
+       select (select max(seq) from ${table}) + 1, kind, target_id, not_before, expire_time, $2, lock_id, true, true, $3::int
+       from ${table} where lock_id = $1 and not lifted
+       ${returning}`,
       [lockId, reason, fact.version],
+      'stop.lift',
+      this.#heard(),
     );
   }
-}
 
-type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
-
-/** Whether an outer join found an order. */
-function isEntry<Row extends Nullable<RawRow>>(row: Row): row is Row & RawRow {
-  return row.seq !== null;
-}
-
-function entryOf(row: RawRow): WatchEntry {
-  return {
-    seq: BigInt(row.seq),
-    // The kinds of locks have the same numbers in both contracts.
-    targetKind: row.kind,
-    targetId: row.target_id,
-    notBefore: row.not_before,
-    expireTime: row.expire_time ?? undefined,
-    reason: row.reason,
-    lockId: row.lock_id,
-    lifted: row.lifted,
-  };
-}
-
-function lockOf(row: RawRow & { lifted_later: boolean; version: number }): LockRow {
-  return {
-    lockId: row.lock_id,
-    kind: row.kind,
-    targetId: row.target_id,
-    reason: row.reason,
-    placedAt: row.not_before,
-    expireTime: row.expire_time ?? undefined,
-    lifted: row.lifted_later,
-    seq: Number(row.seq),
-    etag: String(row.version),
-  };
+  /** While the view is filled again there is nobody to tell, and nothing is kept for them. */
+  #heard(): ((answer: QueryAnswer<PlacedRow>) => void) | undefined {
+    if (this.#listeners.size === 0) return undefined;
+    return ({ rows }) => {
+      for (const placed of rows.map(placedOf)) for (const listener of this.#listeners) listener(placed);
+    };
+  }
 }
