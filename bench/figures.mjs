@@ -38,6 +38,7 @@ export const figures = [
     secondsMax: 120,
     lines: {
       'lock-deny': { p50MsMax: 5, p99MsMax: 50 },
+      'lock-deny-any': {},
       'lock-deny-from-commit': { p50MsMax: 5, p99MsMax: 50 },
       'lock-deny-after-answer': {},
     },
