@@ -93,6 +93,20 @@ function rightRequest({ request, name }: ContractMethod): Request {
   return { ...right, ...(special(known)[name] ?? {}) };
 }
 
+const policyTest = {
+  name: 'pays one euro',
+  agent: { owner: 'finance', sensitivity: 2 },
+  action: {
+    type: 'payment',
+    name: 'pay',
+    identifier: 'invoices/1',
+    amount: { currency_code: 'EUR', value: '1' },
+  },
+  trust: 70,
+  environment: 3,
+  expect: { outcome: 1 },
+};
+
 function knownValues(): Request {
   const { agent, session, sponsor } = work;
   const detail = { type: 'payment', actions: ['pay'], locations: ['erp'], identifier: 'invoices/1' };
@@ -143,6 +157,7 @@ function knownValues(): Request {
     value: Buffer.from('a value'),
     policies: starterPolicies(),
     schema: starterSchema(),
+    tests: [policyTest],
     validate_only: true,
     request_id: randomUUID(),
   };

@@ -77,7 +77,7 @@ export async function workingAgent(suite: WholeSuite, secret: string): Promise<W
 
 async function applyStarterPolicies({ admin }: WholeSuite): Promise<string> {
   const texts = { policies: starterPolicies(), schema: starterSchema(), note: 'starter policies' };
-  const request = { ...texts, etag: '', requestId: '', validateOnly: false };
+  const request = { ...texts, tests: [], etag: '', requestId: '', validateOnly: false };
   return (await admin.clients.policySets.applyPolicySet(request, patient)).policySetId;
 }
 

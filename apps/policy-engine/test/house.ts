@@ -113,7 +113,7 @@ export class House {
   }
 
   async applyStarter(): Promise<void> {
-    const blank = { note: 'to begin with', etag: '', requestId: '', validateOnly: false };
+    const blank = { note: 'to begin with', etag: '', requestId: '', validateOnly: false, tests: [] };
     await this.policySets().applyPolicySet(
       { ...(await this.starterSet()), ...blank },
       { deadlineMs: 20_000 },

@@ -25,7 +25,7 @@ const ask = (quorum: number) =>
 
 async function apply(policies: string): Promise<void> {
   const { schema } = await house.starterSet();
-  const set = { policies, schema, note: '', etag: '', requestId: '', validateOnly: false };
+  const set = { policies, schema, note: '', etag: '', requestId: '', validateOnly: false, tests: [] };
   await house.policySets().applyPolicySet(set, { deadlineMs: 20_000 });
 }
 

@@ -1,14 +1,18 @@
 import { describe, it } from '@jest/globals';
+import type { PolicyTest } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
 import { givenFor } from '@writ/testing/decider.js';
 import { type PolicySetCommand, type PolicySetEvent, policySetDecider } from './policy-set.js';
 
 const given = givenFor(policySetDecider);
+const test = { name: 'pays' } as PolicyTest;
 const first = {
   policySetId: 'pol_1',
   policies: 'permit',
   schema: 'entity',
   digest: 'sha-256:1',
   note: 'the first',
+  tests: [test],
+  restoredPolicySetId: '',
 };
 const second = {
   policySetId: 'pol_2',
@@ -16,6 +20,8 @@ const second = {
   schema: 'entity',
   digest: 'sha-256:2',
   note: 'stricter',
+  tests: [],
+  restoredPolicySetId: '',
 };
 const apply = (set: typeof first): PolicySetCommand => ({ type: 'ApplyPolicySet', ...set });
 const applied = (set: typeof first, version: number): PolicySetEvent => ({
@@ -35,4 +41,8 @@ describe('a policy set', () => {
     given(applied(first, 1), applied(second, 2))
       .when(apply({ ...first, policySetId: 'pol_3' }))
       .then(applied({ ...first, policySetId: 'pol_3' }, 3)));
+  it('that is brought back is a new version that says which it was', () => {
+    const again = { ...first, policySetId: 'pol_3', restoredPolicySetId: 'pol_1' };
+    return given(applied(first, 1), applied(second, 2)).when(apply(again)).then(applied(again, 3));
+  });
 });

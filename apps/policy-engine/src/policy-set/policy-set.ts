@@ -1,18 +1,21 @@
-import type { PolicySetApplied } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
+import type { PolicySetApplied, PolicyTest } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
 import { type Decider, unreachable } from '@writ/kernel';
 
 export type PolicySetEvent = { type: 'PolicySetApplied'; data: PolicySetApplied };
 
-/** The set was validated before: whether text is Cedar is not a rule of ours. */
+/** The set was validated and tested before: whether text is Cedar is not a rule of ours. */
 export type PolicySetCommand = {
   readonly type: 'ApplyPolicySet';
   /** Fresh; not used when the same texts are active already. */
   readonly policySetId: string;
   readonly policies: string;
   readonly schema: string;
-  /** `sha-256:…` over both. */
+  readonly tests: readonly PolicyTest[];
+  /** `sha-256:…` over all three. */
   readonly digest: string;
   readonly note: string;
+  /** The earlier set that is brought back; empty when the texts are new. */
+  readonly restoredPolicySetId: string;
 };
 
 /** The one policy set that is active. */
@@ -30,10 +33,10 @@ export const POLICY_SET_STREAM = 'policy-set-active';
 function decide(command: PolicySetCommand, active: ActivePolicySet): readonly PolicySetEvent[] {
   switch (command.type) {
     case 'ApplyPolicySet': {
-      const { policySetId, policies, schema, digest, note } = command;
-      if (digest === active.digest) return [];
+      const { type: _type, tests, ...set } = command;
+      if (set.digest === active.digest) return [];
       const version = active.version + 1;
-      return [{ type: 'PolicySetApplied', data: { policySetId, version, policies, schema, digest, note } }];
+      return [{ type: 'PolicySetApplied', data: { ...set, version, tests: [...tests] } }];
     }
     default:
       return unreachable(command.type);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { PolicySetApplied } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
+import { PolicySetApplied, PolicyTest } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
 import { Database, type StoredFact, schemasOf, type Tx, View } from '@writ/event-store';
 
 const table = `${schemasOf('policy-engine').views}.policy_set`;
@@ -11,20 +11,30 @@ export interface PolicySetRow {
   readonly schema: string;
   readonly digest: string;
   readonly note: string;
+  readonly tests: PolicyTest[];
+  /** The earlier set that this one brought back; empty when its texts were new. */
+  readonly restoredPolicySetId: string;
   readonly applyTime: Date;
 }
 
-const columns = `policy_set_id as "policySetId", version, policies, schema, digest, note, apply_time as "applyTime"`;
+/** As it is stored. */
+interface StoredRow extends Omit<PolicySetRow, 'tests'> {
+  readonly tests: readonly unknown[];
+}
+
+const columns = `policy_set_id as "policySetId", version, policies, schema, digest, note, tests,
+  restored_policy_set_id as "restoredPolicySetId", apply_time as "applyTime"`;
 
 /** Every policy set that was ever applied; the one with the highest version is active. */
 @Injectable()
 export class PolicySetView extends View {
   override readonly name = 'policy-set';
-  override readonly version = 1;
+  override readonly version = 2;
   override readonly tables = `
     create table if not exists ${table} (
       version int primary key, policy_set_id text not null unique, policies text not null, schema text not null,
-      digest text not null, note text not null, apply_time timestamptz not null);
+      digest text not null, note text not null, tests jsonb not null, restored_policy_set_id text not null,
+      apply_time timestamptz not null);
   `;
 
   constructor(private readonly database: Database) {
@@ -33,10 +43,13 @@ export class PolicySetView extends View {
 
   override async apply(fact: StoredFact, tx: Tx): Promise<void> {
     if (fact.type !== 'PolicySetApplied') return;
-    const { policySetId, version, policies, schema, digest, note } = PolicySetApplied.decode(fact.data);
+    const { policySetId, version, policies, schema, digest, note, tests, restoredPolicySetId } =
+      PolicySetApplied.decode(fact.data);
+    const testsJson = JSON.stringify(tests.map((test) => PolicyTest.toJSON(test)));
     await tx.query(
-      `insert into ${table} (version, policy_set_id, policies, schema, digest, note, apply_time) values ($1, $2, $3, $4, $5, $6, $7)`,
-      [version, policySetId, policies, schema, digest, note, fact.at],
+      `insert into ${table} (version, policy_set_id, policies, schema, digest, note, tests, restored_policy_set_id, apply_time)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [version, policySetId, policies, schema, digest, note, testsJson, restoredPolicySetId, fact.at],
       'policy-set.apply',
     );
   }
@@ -50,25 +63,20 @@ export class PolicySetView extends View {
   }
 
   async active(): Promise<PolicySetRow | undefined> {
-    const { rows } = await this.database.query<PolicySetRow>(
-      `select ${columns} from ${table} order by version desc limit 1`,
-    );
-    return rows[0];
+    return this.#one('order by version desc limit 1');
   }
 
   /** Newest first, below version `below`. */
   async list(below: number, limit: number): Promise<readonly PolicySetRow[]> {
-    const { rows } = await this.database.query<PolicySetRow>(
-      `select ${columns} from ${table} where version < $1 order by version desc limit $2`,
-      [below, limit],
-    );
-    return rows;
+    return this.#rows('where version < $1 order by version desc limit $2', below, limit);
   }
 
-  async #one(where: string, key: string | number): Promise<PolicySetRow | undefined> {
-    const { rows } = await this.database.query<PolicySetRow>(`select ${columns} from ${table} ${where}`, [
-      key,
-    ]);
-    return rows[0];
+  async #one(which: string, ...keys: (string | number)[]): Promise<PolicySetRow | undefined> {
+    return (await this.#rows(which, ...keys))[0];
+  }
+
+  async #rows(which: string, ...keys: (string | number)[]): Promise<readonly PolicySetRow[]> {
+    const { rows } = await this.database.query<StoredRow>(`select ${columns} from ${table} ${which}`, keys);
+    return rows.map(({ tests, ...row }) => ({ ...row, tests: tests.map(PolicyTest.fromJSON) }));
   }
 }

@@ -26,6 +26,7 @@ export async function applyStarterPolicies(stage: Stage): Promise<void> {
       etag: '',
       requestId: '',
       validateOnly: false,
+      tests: [],
     },
     { deadlineMs: APPLY_MS_MAX },
   );
