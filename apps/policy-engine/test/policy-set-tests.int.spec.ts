@@ -120,8 +120,12 @@ describe('a policy set with tests', () => {
   });
   it('is refused with characters that nobody sees, for a reviewer reads what decides', async () => {
     const error = await apply(`${permit}\n// \u202e`, []).then(() => undefined, refusalOf);
-    expect(error).toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    expect(error).toMatchObject({ reason: 'POLICY_SET_INVALID' });
     expect(error?.message).toContain('line 2, column 4: the character U+202E cannot be seen');
+    expect(await refusedWith(apply(`${permit}\n// \0`, []))).toEqual({
+      reason: 'INVALID_ARGUMENT',
+      fields: ['policies'],
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { excerptOf, gathered, hiddenCharacter } from './policy-problem.js';
+import { excerptOf, gathered, hiddenProblems } from './policy-problem.js';
 
 describe('the excerpt of a problem', () => {
   it('is the line with a caret under the place', () =>
@@ -21,16 +21,19 @@ describe('the excerpt of a problem', () => {
 });
 
 describe('a character that a reader would not see', () => {
+  const found = (policies: string) => hiddenProblems({ policies, schema: '' });
   it.each([
-    ['NUL', '// a\u0000', 'U+0000'],
-    ['an override of direction', '// a\u202e', 'U+202E'],
-    ['a space of no width', '// a\u200b', 'U+200B'],
-    ['a line separator', '// a\u2028', 'U+2028'],
-  ])('is found: %s', (_title, text, code) =>
-    expect(hiddenCharacter(`permit;\n${text}`)).toEqual({ line: 2, column: 5, code }),
+    ['a bell', '\u0007', 'U+0007'],
+    ['an override of direction', '\u202e', 'U+202E'],
+    ['a space of no width', '\u200b', 'U+200B'],
+    ['a line separator', '\u2028', 'U+2028'],
+  ])('is a problem: %s', (_title, character, code) =>
+    expect(found(`permit;\n// a${character}`)).toEqual([
+      { field: 'policies', line: 2, column: 5, message: `the character ${code} cannot be seen; remove it` },
+    ]),
   );
   it('is none of tab, line feed, carriage return, letters and signs of any script', () =>
-    expect(hiddenCharacter('\tpermit;\r\n// Zürich, 東京, 👍')).toBeUndefined());
+    expect(found('\tpermit;\r\n// Zürich, 東京, 👍')).toEqual([]));
 });
 
 describe('problems', () => {

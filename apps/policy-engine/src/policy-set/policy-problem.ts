@@ -31,6 +31,8 @@ function byPlace(a: Problem, b: Problem): number {
 }
 
 const widthMax = 120;
+/** Takes no room, or shows the text in another order than it is read. */
+const hidden = /[^\P{Cc}\n\r\t]|[\p{Cf}\p{Zl}\p{Zp}]/u;
 
 /**
  * The line in question and, below it, a caret under the place. Of a long line, what surrounds the place.
@@ -47,11 +49,14 @@ export function excerptOf(text: string, line: number, column: number): string {
   return `${shown}\n${indent}^`;
 }
 
-/** The first character that a reader would not see, or that would show the text in another order than it is read. */
-export function hiddenCharacter(text: string): { line: number; column: number; code: string } | undefined {
-  const found = /[^\P{Cc}\n\r\t]|[\p{Cf}\p{Zl}\p{Zp}]/u.exec(text);
-  if (found === null) return undefined;
-  const before = text.slice(0, found.index).split('\n');
-  const code = (found[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, code: `U+${code}` };
+/** What a reviewer cannot see must not decide: the first such character of each text. */
+export function hiddenProblems(texts: Readonly<Record<Problem['field'], string>>): readonly Problem[] {
+  return (['policies', 'schema'] as const).flatMap((field) => {
+    const found = hidden.exec(texts[field]);
+    if (found === null) return [];
+    const before = texts[field].slice(0, found.index).split('\n');
+    const code = (found[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+    return [{ field, ...place, message: `the character U+${code} cannot be seen; remove it` }];
+  });
 }

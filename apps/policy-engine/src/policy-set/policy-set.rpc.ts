@@ -28,7 +28,7 @@ import {
 } from '@writ/service';
 import { KnowledgeFeed } from '../decision/knowledge.background.js';
 import { PolicyLanguage, type PolicyProblem } from './policies.provider.js';
-import { excerptOf, gathered, hiddenCharacter } from './policy-problem.js';
+import { excerptOf, gathered, hiddenProblems } from './policy-problem.js';
 import { policySetFacts } from './policy-set.facts.js';
 import { POLICY_SET_STREAM, policySetDecider } from './policy-set.js';
 import { type PolicySetRow, PolicySetView } from './policy-set.view.js';
@@ -114,7 +114,7 @@ export class PolicySetRpc implements Calls<typeof PolicySetServiceService> {
   }
 
   #problems(set: Content): readonly PolicyProblem[] {
-    return gathered(this.language.problems(set));
+    return gathered([...hiddenProblems(set), ...this.language.problems(set)]);
   }
 
   /** A set that does not validate, or whose tests fail, cannot become active. */
@@ -182,8 +182,8 @@ export class PolicySetRpc implements Calls<typeof PolicySetServiceService> {
 function contentProblems({ policies, schema, tests }: Content): Record<string, Problem> {
   const problems = testProblems(tests);
   return {
-    policies: required(policies, bytesAtMost(policies, policiesBytesMax) ?? seen(policies)),
-    schema: required(schema, bytesAtMost(schema, schemaBytesMax) ?? seen(schema)),
+    policies: required(policies, textOfAtMost(policies, policiesBytesMax)),
+    schema: required(schema, textOfAtMost(schema, schemaBytesMax)),
     ...problems,
     // Only what is right in each field can be encoded.
     ...(Object.values(problems).some((problem) => problem !== undefined) ? {} : { tests: tooLarge(tests) }),
@@ -227,20 +227,14 @@ function message({ applyTime, ...set }: PolicySetRow, activeVersion: number | un
 }
 
 /** `line 3, column 7: unexpected token` */
-function described({ line, column, message: what }: Omit<PolicyProblem, 'field'>): string {
+function described({ line, column, message: what }: PolicyProblem): string {
   return line === 0 ? what : `line ${line}, column ${column}: ${what}`;
 }
 
-function bytesAtMost(value: string, bytes: number): string | undefined {
-  return Buffer.byteLength(value) <= bytes ? undefined : `must have at most ${bytes} bytes`;
-}
-
-/** What a reviewer cannot see must not decide. */
-function seen(value: string): Problem {
-  const hidden = hiddenCharacter(value);
-  return (
-    hidden && described({ ...hidden, message: `the character ${hidden.code} cannot be seen; remove it` })
-  );
+function textOfAtMost(value: string, bytes: number): Problem {
+  if (Buffer.byteLength(value) > bytes) return `must have at most ${bytes} bytes`;
+  // PostgreSQL cannot keep one, wherever it stands.
+  return value.includes('\0') ? 'must have no NUL character' : undefined;
 }
 
 function problemMessage(problem: PolicyProblem, source: Content): PolicySetProblem {
