@@ -7,15 +7,23 @@ export class CliFailure extends Error {
   /** The command or step to try next; empty when there is none. */
   readonly next: string;
   readonly fields: readonly FieldViolation[];
+  /** For people, below the message, in place of the fields. */
+  readonly lines: readonly string[];
 
   constructor(
     readonly exitCode: ExitCode,
     message: string,
-    o: { next?: string; fields?: readonly FieldViolation[]; cause?: unknown } = {},
+    o: {
+      next?: string;
+      fields?: readonly FieldViolation[];
+      lines?: readonly string[];
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: o.cause });
     this.next = o.next ?? '';
     this.fields = o.fields ?? [];
+    this.lines = o.lines ?? [];
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { CliFailure, usage } from './cli-failure.js';
@@ -33,6 +33,16 @@ export class Files {
       return parse(text, { prettyErrors: false }) as Json;
     } catch (cause) {
       throw new CliFailure(exitCodes.invalid, `\`${path}\` is neither JSON nor YAML`, { cause });
+    }
+  }
+
+  /** Names of what is in a folder, sorted by their characters; none where there is no such folder. */
+  async names(path: string): Promise<readonly string[]> {
+    try {
+      return (await readdir(resolve(this.io.cwd, path))).sort();
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw new CliFailure(exitCodes.usage, `the folder \`${path}\` cannot be read`, { cause });
     }
   }
 

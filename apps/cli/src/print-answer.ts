@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import type { CliSettings } from './cli-settings.js';
 import type { Io } from './io.js';
 import type { JsonObject } from './json.js';
-import { type Column, cellOf, rowsOf, type Shape } from './shape.js';
+import { type Column, cellOf, rowsOf, type Shape, visible } from './shape.js';
 
 const good = /^(active|open|allow|granted|in-force|ok|serving)$/;
 const bad =
@@ -64,6 +64,11 @@ function formatted(
 }
 
 function people(shape: Shape, answer: JsonObject, wide: boolean, color: boolean): string {
+  if (shape.lines)
+    return shape
+      .lines(answer)
+      .map((one) => `${visible(one)}\n`)
+      .join('');
   const columns = shape.columns.filter((column) => wide || column.wide !== true);
   const rows = rowsOf(shape, answer);
   const paint = painter(color);

@@ -70,8 +70,9 @@ function localText(error: unknown, { title }: Scene): string {
   if (!(error instanceof CliFailure))
     return `${heading(title)}internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
   const fields = error.fields.length > 1 ? error.fields.map(fieldLine) : [];
+  const below = error.lines.length > 0 ? error.lines.map(visible) : fields;
   const next = error.next === '' ? [] : [`next: ${error.next}`];
-  return [`${heading(title)}${visible(error.message)}`, ...fields, ...next].map(line).join('');
+  return [`${heading(title)}${visible(error.message)}`, ...below, ...next].map(line).join('');
 }
 
 function remoteText(remote: RemoteError, exitCode: ExitCode, scene: Scene): string {

@@ -29,14 +29,19 @@ export async function requestOf(verb: CallVerb, typed: Typed, files: Suite['file
   const request: JsonObject = {};
   const file = typed.flags.file;
   if (typeof file === 'string') Object.assign(request, await fromFile(type, file, typed, files));
+  const flagged = new Map<string, string>();
   for (const option of optionsOf(verb)) {
     const value = typed.flags[camel(option.flag)];
-    if (value !== undefined)
-      set(request, type, option.field, await flagValue(option, type, value, typed, files));
+    if (value === undefined) continue;
+    set(request, type, option.field, await flagValue(option, type, value, typed, files));
+    flagged.set(fieldAt(type, option.field).jsonName, option.flag);
   }
   for (const [index, argument] of (verb.args ?? []).entries()) {
     const text = typed.args[index];
-    if (text !== undefined) Object.assign(request, argument.read?.(text));
+    const filled = text === undefined ? {} : await argument.read?.(text, files);
+    const [twice] = Object.keys(filled ?? {}).flatMap((name) => flagged.get(name) ?? []);
+    if (twice !== undefined) throw usage(`\`${argument.name}\` says it already; leave out \`--${twice}\``);
+    Object.assign(request, filled);
     if (argument.field === undefined || text === undefined) continue;
     const field = fieldAt(type, argument.field);
     set(request, type, argument.field, fromText(field, idOf(field, text), argument.name, typed));

@@ -18,6 +18,8 @@ export interface Shape {
   readonly columns: readonly Column[];
   /** For `-o name`. */
   name(row: JsonObject): string;
+  /** How people see it where rows and columns do not say it: lines, without the last line feed. */
+  lines?(answer: JsonObject): readonly string[];
 }
 
 export function shape(

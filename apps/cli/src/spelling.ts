@@ -1,3 +1,4 @@
+import { contract } from './contract.js';
 import type { Json, JsonObject } from './json.js';
 
 /** Messages that have a short text form beside their JSON. Each answers undefined for text that is not of the form. */
@@ -5,6 +6,7 @@ export const textForms: Readonly<
   Record<string, { readonly form: string; read(text: string): JsonObject | undefined }>
 > = {
   'writ.type.v1.Money': { form: 'an amount such as `1200.50EUR`', read: readMoney },
+  'writ.policy.v1.PolicyTestExpectation': { form: '`allow`, `deny` or `approval-needed`', read: readOutcome },
   'writ.type.v1.Position': { form: 'a position such as `approvals:12`', read: readPosition },
 };
 
@@ -19,6 +21,11 @@ export const namedItems: Readonly<
 function readMoney(text: string): JsonObject | undefined {
   const [, value, currencyCode] = /^(\d{1,18}(?:\.\d{1,4})?) ?([A-Z]{3})$/.exec(text) ?? [];
   return value === undefined || currencyCode === undefined ? undefined : { currencyCode, value };
+}
+
+function readOutcome(text: string): JsonObject | undefined {
+  const outcome = contract.enumValue('writ.policy.v1.Outcome', text);
+  return outcome === undefined ? undefined : { outcome };
 }
 
 function readPosition(text: string): JsonObject | undefined {

@@ -14,8 +14,8 @@ export interface Argument {
   readonly field?: string;
   readonly doc: string;
   readonly optional?: true;
-  /** Fills several fields from one text, in JSON; throws CliFailure for text it cannot read. */
-  read?(text: string): JsonObject;
+  /** Fills several fields from one text, or from files that it names, in JSON; throws CliFailure for what it cannot read. */
+  read?(text: string, files: Suite['files']): JsonObject | Promise<JsonObject>;
   /** What it may be, for completion and help. */
   readonly choices?: readonly string[];
 }
