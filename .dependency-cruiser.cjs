@@ -59,6 +59,20 @@ module.exports = {
       },
     },
     {
+      name: 'cedar-knows-the-reference-only',
+      comment: 'and the kernel; files are read by the corpus alone',
+      severity: error,
+      from: { path: '^libs/cedar/src', pathNot: ['[.]spec[.]ts$', '/corpus[.]ts$'] },
+      to: { pathNot: ['^libs/kernel/', '^libs/cedar/src', 'node_modules/@cedar-policy/cedar-wasm/'] },
+    },
+    {
+      name: 'cedar-wasm-behind-its-provider',
+      comment: 'what is compiled is pure; what asks the reference says so by its name',
+      severity: error,
+      from: { path: '^libs/cedar/src', pathNot: ['[.]provider[.]ts$', '[.]spec[.]ts$'] },
+      to: { path: 'node_modules/@cedar-policy/' },
+    },
+    {
       name: 'store-knows-kernel-and-pg',
       severity: error,
       from: { path: '^libs/event-store/src', pathNot: ['[.]spec[.]ts$', '[.]contract[.]ts$'] },

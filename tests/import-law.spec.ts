@@ -81,6 +81,16 @@ describe('the import law', () => {
     ],
     ['client-needs-no-service', 'libs/client/src/planted.ts', `import pg from 'pg';\nexport const x = pg;\n`],
     [
+      'cedar-knows-the-reference-only',
+      'libs/cedar/src/planted.ts',
+      `import { chainOf } from '@writ/authority';\nexport const x = chainOf;\n`,
+    ],
+    [
+      'cedar-wasm-behind-its-provider',
+      'libs/cedar/src/planted.ts',
+      `import { validate } from '@cedar-policy/cedar-wasm/nodejs';\nexport const x = validate;\n`,
+    ],
+    [
       'store-knows-kernel-and-pg',
       'libs/event-store/src/planted.ts',
       `import { Kafka } from 'kafkajs';\nexport const x = Kafka;\n`,
