@@ -20,6 +20,19 @@ export const figures = [
     secondsMax: 90,
     lines: { 'append-grouped': { min: 30_000 } },
   },
+  // In process, one core; the last is the worst shape, 100 policies that no index can leave out, and for information.
+  {
+    name: 'cedar-core',
+    module: 'cedar-core.mjs',
+    secondsMax: 120,
+    lines: {
+      'cedar-core-10': { min: 1_000_000 },
+      'cedar-core-100': { min: 1_000_000 },
+      'cedar-core-1000': { min: 1_000_000 },
+      'cedar-core-10000': { min: 700_000 },
+      'cedar-core-unscoped': {},
+    },
+  },
   {
     name: 'audit-ingest',
     module: 'audit-ingest.mjs',

@@ -109,9 +109,7 @@ function incomparable(left: Value, right: Value): EvaluationError {
   if (isLong(right)) return typeError('long', typeOf(left));
   if (hasOrder(left)) return typeError(typeOf(left), typeOf(right));
   if (hasOrder(right)) return typeError(typeOf(right), typeOf(left));
-  return new EvaluationError(
-    `type error: expected one of [long, datetime, duration], got ${typeOf(left)}`,
-  );
+  return new EvaluationError(`type error: expected one of [long, datetime, duration], got ${typeOf(left)}`);
 }
 
 function hasOrder(value: Value): boolean {

@@ -1,3 +1,8 @@
+const REMEMBERED_MAX = 16_384;
+const REMEMBERED_LENGTH_MAX = 256;
+const remembered = new Map<string, Map<string, EntityUid>>();
+let rememberedCount = 0;
+
 /** Names an entity. Two are the same when their `key`s are. */
 export class EntityUid {
   /** Type and id as one string; a type holds no NUL, so no two entities share one. */
@@ -8,6 +13,23 @@ export class EntityUid {
     readonly id: string,
   ) {
     this.key = `${type}\0${id}`;
+  }
+
+  /** The same object for the same entity, as long as it is remembered: its key is then flat and hashed already. */
+  static of(type: string, id: string): EntityUid {
+    const known = remembered.get(type)?.get(id);
+    if (known !== undefined) return known;
+    const uid = new EntityUid(type, id);
+    // Bounded in number and in length, for callers choose the ids.
+    if (id.length > REMEMBERED_LENGTH_MAX) return uid;
+    if (rememberedCount >= REMEMBERED_MAX) {
+      remembered.clear();
+      rememberedCount = 0;
+    }
+    const ofType = remembered.get(type) ?? new Map<string, EntityUid>();
+    remembered.set(type, ofType.set(id, uid));
+    rememberedCount += 1;
+    return uid;
   }
 
   toString(): string {

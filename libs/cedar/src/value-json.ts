@@ -132,5 +132,5 @@ function isTypeAndId(json: unknown): json is { readonly type: string; readonly i
 function uidOf({ type, id }: { readonly type: string; readonly id: string }): EntityUid {
   if (!isTypeName(type)) throw new InvalidInput(`\`${type}\` is no name of an entity type`);
   if (!id.isWellFormed()) throw new InvalidInput('an entity id holds half a surrogate pair');
-  return new EntityUid(type, id);
+  return EntityUid.of(type, id);
 }

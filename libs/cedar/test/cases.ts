@@ -85,7 +85,11 @@ const extension = (fn: string, values: readonly string[]) =>
   fc.constantFrom(...values).map((arg) => ({ __extn: { fn, arg } }));
 const entity = anyUid.map((one) => ({ __entity: one }));
 
-export const jsonValues = fc.letrec<{ any: unknown; set: readonly unknown[]; record: Record<string, unknown> }>((tie) => ({
+export const jsonValues = fc.letrec<{
+  any: unknown;
+  set: readonly unknown[];
+  record: Record<string, unknown>;
+}>((tie) => ({
   any: fc.oneof(
     { depthSize: 'small', maxDepth: 3 },
     fc.boolean(),
@@ -132,7 +136,7 @@ const entityJson = fc.record({
 /** Mostly a hierarchy without circles: parents come later in the order of types and ids. */
 export const entities = fc
   .tuple(
-    fc.uniqueArray(entityJson, { maxLength: 6, selector: ({ uid: { type, id } }) => `${type}/${id}` }),
+    fc.uniqueArray(entityJson, { maxLength: 4, selector: ({ uid: { type, id } }) => `${type}/${id}` }),
     fc.integer({ min: 0, max: 19 }),
   )
   .map(([all, dice]) =>
@@ -157,7 +161,7 @@ export const request = fc.record({
 export const cases = (requests: number): fc.Arbitrary<Case> =>
   fc
     .record({
-      policies: fc.array(policy, { minLength: 1, maxLength: 8 }),
+      policies: fc.array(policy, { minLength: 1, maxLength: 12 }),
       templates: fc.array(fc.tuple(template, fc.array(fc.tuple(anyUid, anyUid), { maxLength: 2 })), {
         maxLength: 2,
       }),

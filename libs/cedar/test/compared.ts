@@ -28,13 +28,14 @@ export function compare({ policies, links, schema, entities, requests }: Case): 
   const differing: string[] = [];
   const messages = new Map<string, string>();
   const counts = { allowed: 0, refused: 0, errors: 0 };
+  const common = {
+    entities: toRawJson(entities),
+    preparsedPolicySetId: 'differential',
+    ...(schema !== undefined && { preparsedSchemaName: 'differential', validateRequest: true }),
+  };
   for (const request of requests) {
-    const call = { ...request, entities, preparsedPolicySetId: 'differential' };
-    const reference = statefulIsAuthorized(
-      toRawJson(
-        schema === undefined ? call : { ...call, preparsedSchemaName: 'differential', validateRequest: true },
-      ) as StatefulAuthorizationCall,
-    );
+    const call = { ...request, context: toRawJson(request.context), ...common };
+    const reference = statefulIsAuthorized(call as StatefulAuthorizationCall);
     const theirs: Summary =
       reference.type === 'failure'
         ? 'refused'
@@ -63,7 +64,6 @@ export function compare({ policies, links, schema, entities, requests }: Case): 
     }
   }
   const byFallback = set.evaluatedByReference;
-  if (byFallback && process.env.FB) console.log(set.referencePolicyIds.map((id)=>policies[id]), (set as any).policies.map((p:any)=>(set as any).bodies.get(policies[p.id])?.unknownForm));
   set.release();
   return { differing, ...counts, byFallback, messages };
 }

@@ -2,8 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Case, cases } from './cases.js';
 import { compare } from './compared.js';
+import { schemaCases } from './schema-cases.js';
 
-const REQUESTS_EACH = 50;
+const REQUESTS_EACH = 100;
 
 function run(name: string, arbitrary: fc.Arbitrary<Case>, numRuns: number) {
   const totals = { requests: 0, allowed: 0, refused: 0, errors: 0, byFallback: 0 };
@@ -26,6 +27,10 @@ function run(name: string, arbitrary: fc.Arbitrary<Case>, numRuns: number) {
 describe('compiled policies answer as the reference does', () => {
   it('for anything without a schema', () => {
     const totals = run('without schema', cases(REQUESTS_EACH), Number(process.env.RUNS ?? 100));
+    expect(totals.requests).toBeGreaterThan(0);
+  });
+  it('for what a schema admits and refuses', () => {
+    const totals = run('with a schema', schemaCases(REQUESTS_EACH), Number(process.env.RUNS ?? 100));
     expect(totals.requests).toBeGreaterThan(0);
   });
 });
