@@ -29,7 +29,7 @@ export const figures = [
       'cedar-core-10': { min: 1_000_000 },
       'cedar-core-100': { min: 1_000_000 },
       'cedar-core-1000': { min: 1_000_000 },
-      'cedar-core-10000': { min: 700_000 },
+      'cedar-core-10000': { min: 1_000_000 },
       'cedar-core-unscoped': {},
     },
   },

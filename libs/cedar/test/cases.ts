@@ -1,18 +1,6 @@
 import fc from 'fast-check';
-import {
-  actions,
-  datetimes,
-  decimals,
-  durations,
-  expressions,
-  ids,
-  ips,
-  longs,
-  names,
-  texts,
-  types,
-  uid,
-} from './expressions.js';
+import { expressions, uid } from './expressions.js';
+import { actions, datetimes, decimals, durations, ids, ips, longs, names, texts, types } from './literals.js';
 
 /** Policies, entities and requests without a schema: anything may be anything. */
 

@@ -11,7 +11,7 @@ import {
   quoted,
   texts,
   types,
-} from './expressions.js';
+} from './literals.js';
 
 /** Schemas, and entities and requests that mostly fit them. */
 
@@ -120,7 +120,7 @@ function schemaText({ entityTypes, contexts, principals, resources }: Schema): s
 }
 
 /** A value of the type, with or without the escapes that a schema makes superfluous. */
-function valueOf(one: Type): fc.Arbitrary<unknown> {
+function valueFor(one: Type): fc.Arbitrary<unknown> {
   switch (one.kind) {
     case 'Long':
       return fc.constantFrom(...longs).map((text) => BigInt(text));
@@ -136,9 +136,9 @@ function valueOf(one: Type): fc.Arbitrary<unknown> {
         )
         .map(([uid, said]) => (said ? { __entity: uid } : uid));
     case 'Set':
-      return fc.array(valueOf(one.element), { maxLength: 3 });
+      return fc.array(valueFor(one.element), { maxLength: 3 });
     case 'Record':
-      return valuesOf(one.fields);
+      return valuesFor(one.fields);
     default:
       return extensionOf(one.kind);
   }
@@ -157,10 +157,10 @@ function extensionOf(kind: 'ipaddr' | 'decimal' | 'datetime' | 'duration'): fc.A
     .map(([arg, form]) => [arg, { fn, arg }, { __extn: { fn, arg } }][form]);
 }
 
-function valuesOf(all: Fields): fc.Arbitrary<Record<string, unknown>> {
+function valuesFor(all: Fields): fc.Arbitrary<Record<string, unknown>> {
   const names = Object.keys(all);
   const required = names.filter((name) => all[name]?.required);
-  const values = Object.fromEntries(Object.entries(all).map(([name, field]) => [name, valueOf(field.type)]));
+  const values = Object.fromEntries(Object.entries(all).map(([name, field]) => [name, valueFor(field.type)]));
   return fc.record(values, { requiredKeys: required }) as fc.Arbitrary<Record<string, unknown>>;
 }
 
@@ -181,14 +181,14 @@ function entityOf({ entityTypes }: Schema): fc.Arbitrary<{ uid: Uid; parents: re
   const kinds = Object.entries(entityTypes).map(([name, { fields: all, parents, tags }]) =>
     fc.record({
       uid: fc.constantFrom(...ids).map((id) => ({ type: name, id })),
-      attrs: sometimesWrong(valuesOf(all)),
+      attrs: sometimesWrong(valuesFor(all)),
       parents: fc
         .array(anyUid, { maxLength: 3 })
         .map((found) => found.filter((one) => parents.includes(one.type) && one.id > 'a')),
       tags:
         tags === undefined
           ? fc.constant({})
-          : fc.dictionary(fc.constantFrom('n', 's', 'a'), valueOf(tags), {
+          : fc.dictionary(fc.constantFrom('n', 's', 'a'), valueFor(tags), {
               maxKeys: 2,
               noNullPrototype: true,
             }),
@@ -216,7 +216,7 @@ function requestOf({ contexts, principals, resources }: Schema): fc.Arbitrary<Ca
       principal: uidOf(principals),
       action: fc.constant({ type: 'Action', id }),
       resource: uidOf(resources),
-      context: sometimesWrong(valuesOf(contexts[id] ?? {})),
+      context: sometimesWrong(valuesFor(contexts[id] ?? {})),
     }),
   );
   const unknown = fc.constant({
