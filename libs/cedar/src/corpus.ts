@@ -46,7 +46,7 @@ export function runCorpus(folder: string): CorpusResult {
     const one = parseJson(readFileSync(name, 'utf8')) as Case;
     const text = (file: string) => readFileSync(beside(name, file), 'utf8');
     const set = PolicySet.prepare({ policies: text(one.policies), schema: text(one.schema) });
-    const entities = set.entities(parseJson(text(one.entities)));
+    const entities = set.entities(parseJson(text(one.entities)) as unknown[]);
     for (const [index, request] of one.requests.entries()) {
       requests += 1;
       const answer = set.evaluate({ ...request, entities });

@@ -17,8 +17,8 @@ export class Entities {
 
   private constructor(
     entities: ReadonlyMap<string, Entity>,
-    /** What they were read from, for policies that the reference evaluates. */
-    readonly json: readonly unknown[],
+    /** What they were read by; undefined where they were read without one. */
+    readonly schema: Schema | undefined,
   ) {
     this.#entities = entities;
   }
@@ -35,12 +35,12 @@ export class Entities {
       entities.set(entity.uid.key, entity);
     }
     refuseCycles(entities);
-    const read = new Entities(entities, json);
+    const read = new Entities(entities, schema);
     if (schema === undefined) return read;
     for (const entity of entities.values())
       if (isActionType(entity.uid.type)) schema.checkAction(entity, read.ancestors(entity.uid.key));
     for (const action of schema.actionEntities()) entities.set(action.uid.key, action);
-    return new Entities(entities, json);
+    return new Entities(entities, schema);
   }
 
   get(key: string): Entity | undefined {

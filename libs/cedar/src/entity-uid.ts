@@ -21,7 +21,7 @@ export class EntityUid {
     if (known !== undefined) return known;
     const uid = new EntityUid(type, id);
     // Bounded in number and in length, for callers choose the ids.
-    if (id.length > REMEMBERED_LENGTH_MAX) return uid;
+    if (type.length + id.length > REMEMBERED_LENGTH_MAX) return uid;
     if (rememberedCount >= REMEMBERED_MAX) {
       remembered.clear();
       rememberedCount = 0;
@@ -48,7 +48,7 @@ export function isTypeName(text: string): boolean {
   if (knownTypes.has(text)) return true;
   if (!typeName.test(text) || reserved.test(text)) return false;
   // Types are few; a caller who invents many does not make us remember them.
-  if (knownTypes.size < KNOWN_TYPES_MAX) knownTypes.add(text);
+  if (knownTypes.size < KNOWN_TYPES_MAX && text.length <= REMEMBERED_LENGTH_MAX) knownTypes.add(text);
   return true;
 }
 

@@ -85,7 +85,8 @@ export class PolicyIndex<Policy extends Scoped> {
     const lists: Policy[][] = [];
     const actions = this.#actions.find(frame);
     for (const principals of actions)
-      for (const resources of principals.find(frame)) lists.push(...resources.find(frame));
+      for (const resources of principals.find(frame))
+        for (const list of resources.find(frame)) lists.push(list);
     // A policy that names several actions is found by each of them that the request's action is or descends from.
     return actions.length > 1 && lists.length > 1 ? [[...new Set(lists.flat())]] : lists;
   }

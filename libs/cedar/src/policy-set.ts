@@ -1,14 +1,10 @@
 import { Entities } from './entities.js';
-import type { EntityUid } from './entity-uid.js';
 import { EvaluationError } from './evaluation-error.js';
 import type { Frame } from './frame.js';
-import { compileBody, type Policy, type PolicyBody, policyOf } from './policy.js';
+import type { Policy } from './policy.js';
 import { PolicyIndex } from './policy-index.js';
-import { UnknownForm } from './policy-json.js';
-import { type NamedPart, namedParts, type PolicySource } from './policy-source.js';
-import { policyProblems, schemaJsonOf, tooLarge } from './reference.provider.js';
-import { Schema } from './schema.js';
-import { InvalidSource, problemAt } from './source-problem.js';
+import type { PolicySource } from './policy-source.js';
+import { type PreparedSource, prepareSource } from './prepared-source.js';
 import { CedarRecord } from './value.js';
 import { InvalidInput, readUid, readValue } from './value-json.js';
 
@@ -38,22 +34,28 @@ export interface Answer {
   readonly errors: readonly PolicyError[];
 }
 
+export interface PolicyDescription {
+  readonly id: string;
+  readonly effect: 'permit' | 'forbid';
+  readonly annotations: Readonly<Record<string, string>>;
+  /** The policy, or the template that it is a link of. */
+  readonly text: string;
+}
+
 const noErrors: readonly PolicyError[] = [];
 
 /** Policies ready to be asked. It never changes: a new version is prepared beside it and takes its place by one assignment. */
 export class PolicySet {
   readonly #index: PolicyIndex<Policy>;
   readonly #noEntities: Entities;
+  /** What entities were read from, where the reference may have to read them too. */
+  readonly #json = new WeakMap<Entities, readonly unknown[]>();
   #evaluatedByReference = 0;
+  #isReleased = false;
 
-  private constructor(
-    private readonly policies: readonly Policy[],
-    /** By text, to be taken over by the next version. */
-    private readonly bodies: ReadonlyMap<string, PolicyBody>,
-    private readonly schema: Schema | undefined,
-  ) {
-    this.#index = new PolicyIndex(policies);
-    this.#noEntities = Entities.read([], schema);
+  private constructor(private readonly source: PreparedSource) {
+    this.#index = new PolicyIndex(source.policies);
+    this.#noEntities = this.entities([]);
   }
 
   /**
@@ -62,16 +64,15 @@ export class PolicySet {
    * @throws InvalidSource when policies, links or the schema cannot be used
    */
   static prepare(source: PolicySource, previous?: PolicySet): PolicySet {
-    const schema = source.schema === undefined ? undefined : new Schema(schemaJsonOf(source.schema));
-    const parts = namedParts(source.policies);
-    const bodies = compiled(parts, source, previous?.bodies);
-    const named = new Map(parts.map(({ id, part }) => [id, bodies.get(part.text) as PolicyBody]));
-    return new PolicySet(policiesOf(named, source), bodies, schema);
+    return new PolicySet(prepareSource(source, previous?.source));
   }
 
-  /** Entities to ask with, read and checked once. @throws InvalidInput */
-  entities(json: unknown): Entities {
-    return Entities.read(json, this.schema);
+  /** Entities to ask this set with, read and checked once. @throws InvalidInput */
+  entities(json: readonly unknown[]): Entities {
+    const entities = Entities.read(json, this.source.schema);
+    // A copy: what is compiled and what the reference reads must be the same, whatever becomes of the list.
+    if (this.referencePolicyIds.length > 0) this.#json.set(entities, structuredClone(json));
+    return entities;
   }
 
   /** Decides. What is wrong with the question itself is an error of the answer, which is then a deny. */
@@ -88,9 +89,19 @@ export class PolicySet {
     }
   }
 
+  /** What the policies are, in the order of the set. */
+  get policies(): readonly PolicyDescription[] {
+    return this.source.policies.map(({ id, effect, annotations, text }) => ({
+      id,
+      effect,
+      annotations,
+      text,
+    }));
+  }
+
   /** The policies that the reference evaluates because the compiler does not take them. */
   get referencePolicyIds(): readonly string[] {
-    return this.policies.flatMap(({ id, reference }) => (reference === undefined ? [] : [id]));
+    return this.source.policies.flatMap(({ id, reference }) => (reference === undefined ? [] : [id]));
   }
 
   /** How often the reference was asked about one. */
@@ -98,12 +109,14 @@ export class PolicySet {
     return this.#evaluatedByReference;
   }
 
-  /** Frees what the reference holds. The set must not be asked again. */
+  /** Frees what the reference holds. From then on every question is refused. */
   release(): void {
-    for (const { reference } of this.policies) reference?.release();
+    this.#isReleased = true;
+    for (const { reference } of this.source.policies) reference?.release();
   }
 
   #frameOf({ principal, action, resource, context = {}, entities }: Request): Frame {
+    if (this.#isReleased) throw new InvalidInput('the policy set is released');
     const uids = {
       principal: readUid(principal, 'the principal'),
       action: readUid(action, 'the action'),
@@ -112,16 +125,20 @@ export class PolicySet {
     return {
       ...uids,
       context: this.#contextOf(uids, context),
-      entities: entities instanceof Entities ? entities : this.#entitiesOf(entities),
+      entities: this.#entitiesOf(entities),
     };
   }
 
-  #entitiesOf(json: readonly unknown[] | undefined): Entities {
-    return json === undefined || json.length === 0 ? this.#noEntities : this.entities(json);
+  #entitiesOf(entities: Request['entities']): Entities {
+    if (entities === undefined) return this.#noEntities;
+    if (!(entities instanceof Entities)) return this.entities(entities);
+    if (entities.schema === this.source.schema) return entities;
+    throw new InvalidInput('the entities were read with another schema');
   }
 
   #contextOf(uids: Pick<Frame, 'principal' | 'action' | 'resource'>, json: unknown): CedarRecord {
-    if (this.schema !== undefined) return this.schema.readRequest({ ...uids, context: json });
+    const { schema } = this.source;
+    if (schema !== undefined) return schema.readRequest({ ...uids, context: json });
     const context = readValue(json);
     if (context instanceof CedarRecord) return context;
     throw new InvalidInput('the context is no record');
@@ -152,68 +169,14 @@ export class PolicySet {
   #applies({ inScope, conditions, reference }: Policy, frame: Frame, request: Request): boolean {
     if (inScope !== undefined && !inScope(frame)) return false;
     if (reference === undefined) return conditions === undefined || conditions(frame);
+    const entities = this.#json.get(frame.entities);
+    if (entities === undefined) throw new InvalidInput('the entities were read by another policy set');
     this.#evaluatedByReference += 1;
-    return reference.applies({ ...frame, context: request.context ?? {}, entities: frame.entities.json });
+    return reference.applies({ ...frame, context: request.context ?? {}, entities });
   }
 }
 
 function idsOf(policies: readonly Policy[]): readonly string[] {
   if (policies.length > 1) return policies.toSorted((a, b) => a.order - b.order).map(({ id }) => id);
   return policies.map(({ id }) => id);
-}
-
-/** @throws InvalidSource */
-function compiled(
-  parts: readonly NamedPart[],
-  { policies }: PolicySource,
-  known: ReadonlyMap<string, PolicyBody> = new Map(),
-): ReadonlyMap<string, PolicyBody> {
-  const bodies = new Map<string, PolicyBody>();
-  for (const { id, part } of parts) {
-    if (bodies.has(part.text)) continue;
-    const large = tooLarge(part);
-    const text = typeof policies === 'string' ? policies : part.text;
-    if (large !== undefined)
-      throw new InvalidSource([
-        problemAt('policies', text, typeof policies === 'string' ? part.at : 0, `\`${id}\`: ${large}`),
-      ]);
-    try {
-      bodies.set(part.text, known.get(part.text) ?? compileBody(part));
-    } catch (thrown) {
-      // Looked at as a whole, the place of the mistake is one in the text that was given.
-      const problems = thrown instanceof InvalidSource ? policyProblems(text) : [];
-      throw problems.length > 0 ? new InvalidSource(problems) : thrown;
-    }
-  }
-  return bodies;
-}
-
-/** Policies by themselves and by links; a template that nobody links is none. */
-function policiesOf(bodies: ReadonlyMap<string, PolicyBody>, source: PolicySource): readonly Policy[] {
-  const policies: Policy[] = [];
-  const add = (body: PolicyBody, id: string, slots: ReadonlyMap<string, EntityUid>) => {
-    const { schema } = source;
-    policies.push(
-      policyOf(body, { id, order: policies.length, slots, ...(schema !== undefined && { schema }) }),
-    );
-  };
-  try {
-    for (const [id, body] of bodies) if (!body.part.isTemplate) add(body, id, new Map());
-    for (const { policyId, templateId, slots } of source.links ?? []) {
-      const body = bodies.get(templateId);
-      if (body?.part.isTemplate !== true) throw new UnknownForm(`no template \`${templateId}\``);
-      if (bodies.has(policyId) || policies.some(({ id }) => id === policyId))
-        throw new UnknownForm(`two policies are named \`${policyId}\``);
-      add(body, policyId, readSlots(slots));
-    }
-    return policies;
-  } catch (thrown) {
-    for (const { reference } of policies) reference?.release();
-    if (!(thrown instanceof UnknownForm) && !(thrown instanceof InvalidInput)) throw thrown;
-    throw new InvalidSource([problemAt('policies', '', undefined, thrown.message)]);
-  }
-}
-
-function readSlots(slots: Readonly<Record<string, unknown>>): ReadonlyMap<string, EntityUid> {
-  return new Map(Object.entries(slots).map(([slot, uid]) => [slot, readUid(uid, `slot \`${slot}\``)]));
 }

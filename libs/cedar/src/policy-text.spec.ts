@@ -5,11 +5,13 @@ const texts = (text: string) => partsOf(text).map((part) => part.text);
 
 describe('a text of policies', () => {
   it('is taken apart at its semicolons', () =>
-    expect(texts('permit(a);\nforbid(b);')).toEqual(['permit(a);', '\nforbid(b);']));
+    expect(texts('permit(a);\nforbid(b);')).toEqual(['permit(a);', 'forbid(b);']));
   it('may have semicolons, quotes and slashes in texts and comments', () =>
     expect(texts('a // ; "\n "x;\\";" "//";b;')).toEqual(['a // ; "\n "x;\\";" "//";', 'b;']));
   it('may end in a comment', () => expect(texts('a; // the end')).toEqual(['a;']));
-  it('shows what stands behind the last semicolon', () => expect(texts('a; b')).toEqual(['a;', ' b']));
+  it('starts where the policy does', () =>
+    expect(partsOf(' // a\n b; c;').map(({ at }) => at)).toEqual([7, 10]));
+  it('shows what stands behind the last semicolon', () => expect(texts('a; b')).toEqual(['a;', 'b']));
   it('shows a text that does not end', () => expect(texts('a "b;')).toEqual(['a "b;']));
 
   it('tells templates by their slots', () =>

@@ -36,7 +36,7 @@ interface Token {
 
 /** A rounded integer has 16 digits at least. */
 const LONG_DIGITS_MIN = 16;
-/** The policies of a text, each with its comments and its `;`. What stands behind the last `;` is a part too. */
+/** The policies of a text, each with its `;` and the comments inside. What stands behind the last `;` is a part too. */
 export function partsOf(text: string): readonly PolicyPart[] {
   const parts: PolicyPart[] = [];
   let part = newPart(0);
@@ -62,7 +62,10 @@ function newPart(at: number) {
 }
 
 function note(part: ReturnType<typeof newPart>, { kind, start, end }: Token, written: string): void {
-  if (kind === 'space') return;
+  if (kind === 'space') {
+    if (part.isEmpty) part.at = end;
+    return;
+  }
   part.isEmpty = false;
   if (kind === 'slot') part.isTemplate = true;
   if (kind === 'name' || kind === 'sign') part.weight += operatorWeights.get(written) ?? 0;

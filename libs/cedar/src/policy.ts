@@ -38,6 +38,8 @@ export interface Policy extends Scoped {
   /** Its place in the set, which orders reasons. */
   readonly order: number;
   readonly effect: Effect;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly text: string;
   readonly scope: Scope;
   /** Whether a request is in its scope, and whether its conditions hold; undefined where all are and they do. */
   readonly inScope: Test | undefined;
@@ -51,11 +53,24 @@ const REFERENCE_DEPTH_MAX = 200;
 /** @throws UnknownForm when neither we nor the reference can evaluate it */
 export function policyOf(
   { part, json, conditions, unknownForm }: PolicyBody,
-  named: { readonly id: string; readonly order: number; readonly slots: Slots; readonly schema?: string },
+  named: {
+    readonly id: string;
+    readonly order: number;
+    readonly slots: Slots;
+    readonly schema: string | undefined;
+  },
 ): Policy {
   const { id, order, slots, schema } = named;
   const scope = scopeOf(json, slots);
-  const common = { id, order, effect: json.effect, scope, inScope: compileScope(scope) };
+  const common = {
+    id,
+    order,
+    effect: json.effect,
+    annotations: json.annotations ?? {},
+    text: part.text,
+    scope,
+    inScope: compileScope(scope),
+  };
   if (unknownForm === undefined) return { ...common, conditions, reference: undefined };
   if (depthOf(json.conditions) > REFERENCE_DEPTH_MAX)
     throw new UnknownForm(
@@ -83,5 +98,5 @@ function linked(id: string, text: string, slots: Slots): ConstructorParameters<t
 
 function depthOf(json: unknown): number {
   if (typeof json !== 'object' || json === null) return 0;
-  return 1 + Math.max(0, ...Object.values(json).map(depthOf));
+  return 1 + Object.values(json).reduce((deepest: number, inner) => Math.max(deepest, depthOf(inner)), 0);
 }
