@@ -51,7 +51,21 @@ export function compare({ policies, links, schema, entities, requests }: Case): 
     const ours = summaryOf(answer);
     if (JSON.stringify(ours) !== JSON.stringify(theirs))
       differing.push(
-        JSON.stringify({ ours, theirs, answer, reference, request: toRawJson(request) }, null, 1),
+        JSON.stringify(
+          {
+            ours,
+            theirs,
+            answer,
+            reference,
+            request: toRawJson(request),
+            policies,
+            links,
+            schema,
+            entities: toRawJson(entities),
+          },
+          null,
+          1,
+        ),
       );
     if (theirs === 'refused') counts.refused += 1;
     else if (reference.type === 'success') {

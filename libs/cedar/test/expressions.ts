@@ -72,6 +72,9 @@ function compared(kind: Text): Text {
   return joined('(', kind, fc.constantFrom(' < ', ' <= ', ' > ', ' >= '), kind, ')');
 }
 
+/** Few integers that are often equal: where `<` and `<=` part. */
+const few = fc.oneof(fc.constantFrom('0', '1', '2'), reached('n'));
+
 function logic(tie: Tie): Text[] {
   const [bool, any, long] = [tie('bool'), tie('any'), tie('long')];
   return [
@@ -81,6 +84,7 @@ function logic(tie: Tie): Text[] {
     joined('(!', bool, ')'),
     joined('(', any, fc.constantFrom(' == ', ' != '), any, ')'),
     joined('(', long, fc.constantFrom(' == ', ' != '), long, ')'),
+    compared(few),
     ...[long, tie('datetime'), tie('duration'), any].map(compared),
     chosen(tie, 'bool'),
   ];
