@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { CopyIn } from './copy.js';
 
 export interface QueryAnswer<R> {
   rows: R[];
@@ -21,6 +22,12 @@ export interface Tx {
     name: string,
     heard?: (answer: QueryAnswer<R>) => void,
   ): void;
+  /**
+   * Inserts rows by `COPY` and answers how many.
+   * @param into table and columns: `ledger.entry (idx, leaf)`
+   * @param rows of a `CopyRowWriter`, with these columns in this order
+   */
+  copy(into: string, rows: readonly Uint8Array[]): Promise<number>;
   /** Runs after the commit, not at all when there is none. MUST NOT throw. */
   afterCommit(run: () => void): void;
 }
@@ -129,6 +136,16 @@ class Connection implements Tx {
         this.unheard ??= cause;
       },
     );
+  }
+
+  async copy(into: string, rows: readonly Uint8Array[]): Promise<number> {
+    if (this.over) throw new Error('the transaction is over');
+    this.gather();
+    const { rowCount } = await new Promise<{ rowCount: number | null }>((resolve, reject) => {
+      const sql = `copy ${into} from stdin (format binary)`;
+      this.client.query(new CopyIn(sql, rows, (error, result) => (error ? reject(error) : resolve(result))));
+    });
+    return rowCount ?? 0;
   }
 
   afterCommit(run: () => void): void {

@@ -1,6 +1,7 @@
 export * from './codec.js';
 export * from './command-handler.js';
 export * from './command-log.js';
+export { CopyRowWriter } from './copy.js';
 export * from './database.js';
 export * from './event-store.js';
 export * from './fact.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Database, type Tx } from '@writ/event-store';
+import { CopyRowWriter, Database, type Tx } from '@writ/event-store';
 import { openServiceDatabase, type ServiceDatabase } from './service-database.js';
 
 let opened: ServiceDatabase;
@@ -109,6 +109,91 @@ describe('a transaction', () => {
       await expect(database.transaction((other) => insert(other, 8))).rejects.toThrow('lock timeout');
       expect(performance.now() - begun).toBeGreaterThan(1_500);
     });
+  });
+});
+
+describe('rows that are copied', () => {
+  const writer = new CopyRowWriter();
+  const numbered = (...numbers: readonly number[]) =>
+    numbers.map((n) => writer.begin(2).int8(n).text(`row ${n}`).row());
+  const copied = async () =>
+    (await database.query<{ n: string }>('select n from door_keeper_view.copied order by n')).rows.map(
+      ({ n }) => Number(n),
+    );
+  beforeAll(async () => {
+    await database.query('create table door_keeper_view.copied (n bigint primary key, t text not null)');
+  });
+
+  it('hold what they were given, to the bit', async () => {
+    await database.query(
+      `create table door_keeper_view.every (n bigint, t text, b bytea, at timestamptz, list text[])`,
+    );
+    const given = [
+      [0, '', [], 0, []],
+      [-1, 'ä "quoted" \\ 漢字 😀', [0, 255, 92], -1, ['']],
+      [Number.MAX_SAFE_INTEGER, 'x'.repeat(40_000), [1], 946_684_800_001, ['a b', '{"}', 'NULL']],
+      [
+        Number.MIN_SAFE_INTEGER,
+        'y',
+        [2],
+        Date.UTC(275_000, 0),
+        Array.from({ length: 500 }, (_, at) => `${at}`),
+      ],
+    ] as const;
+    const encoded = given.map(([n, t, b, at, list]) =>
+      writer.begin(5).int8(n).text(t).bytea(Uint8Array.from(b)).timestamptz(at).textArray(list).row(),
+    );
+    await database.transaction(async (tx) => {
+      expect(await tx.copy('door_keeper_view.every (n, t, b, at, list)', encoded)).toBe(given.length);
+    });
+    const { rows: found } = await database.query<{
+      n: string;
+      t: string;
+      b: Buffer;
+      ms: string;
+      list: string[];
+    }>(`select n, t, b, extract(epoch from at) * 1000 as ms, list from door_keeper_view.every`);
+    expect(found.map(({ n, t, b, ms, list }) => [Number(n), t, [...b], Number(ms), list])).toEqual(
+      given.map(([n, t, b, at, list]) => [n, t, [...b], at, [...list]]),
+    );
+  });
+
+  it('travel between other statements, all sent at once', async () => {
+    await database.transaction(async (tx) => {
+      const answers = await Promise.all([
+        tx.query(`insert into door_keeper_view.copied values (1, 'row 1')`),
+        tx.copy('door_keeper_view.copied', numbered(2, 3)),
+        tx.query<{ n: string }>('select count(*) as n from door_keeper_view.copied'),
+        tx.copy('door_keeper_view.copied', []),
+      ]);
+      expect(answers[1]).toBe(2);
+      expect(answers[2].rows).toEqual([{ n: '3' }]);
+      expect(answers[3]).toBe(0);
+    });
+    expect(await copied()).toEqual([1, 2, 3]);
+  });
+
+  it('are undone as a whole when one of them is refused, and the connection serves the next', async () => {
+    const single = new Database({ url: opened.runtimeUrl, applicationName: 'copies', connectionsMax: 1 });
+    const refused = single.transaction((tx) => tx.copy('door_keeper_view.copied', numbered(4, 3)));
+    await expect(refused).rejects.toThrow('duplicate key');
+    const unknown = single.transaction((tx) => tx.copy('door_keeper_view.nowhere', numbered(5)));
+    await expect(unknown).rejects.toThrow('does not exist');
+    await single.transaction((tx) => tx.copy('door_keeper_view.copied', numbered(6)));
+    expect(await copied()).toEqual([1, 2, 3, 6]);
+    await single.close();
+  });
+
+  it('fail when the connection is cut, and the process lives on', async () => {
+    const cutting = database.transaction(async (tx) => {
+      const { rows: pids } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+      await opened.owner.query('select pg_terminate_backend($1)', [pids[0]?.pid]);
+      await tx.copy('door_keeper_view.copied', numbered(7));
+    });
+    await expect(cutting).rejects.toThrow();
+    const kept = await database.transaction(async (tx) => tx);
+    await expect(kept.copy('door_keeper_view.copied', numbered(8))).rejects.toThrow('is over');
+    expect(await copied()).toEqual([1, 2, 3, 6]);
   });
 });
 
