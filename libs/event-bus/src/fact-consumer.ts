@@ -1,15 +1,16 @@
 import { type Database, schemasOf, type Tx } from '@writ/event-store';
 import { type Call, Refusal } from '@writ/kernel';
 import { Alarm } from './backoff.js';
-import type { Bus, BusBatch, BusLog, BusRecord, Subscription } from './bus.js';
-import { type ConsumedFact, factsTopic, factsTopicSpec, sourceOfTopic } from './cloud-event.js';
+import type { Bus, BusBatch, BusLog, Subscription } from './bus.js';
+import { type ConsumedFact, factsTopic, factsTopicSpec, sourceOfTopic, Undecodable } from './cloud-event.js';
 import { type DeadLetter, DeadLetters } from './dead-letter.js';
 import { isEnvironmentFailure } from './environment-failure.js';
 import { Inbox, type SourcePosition } from './inbox.js';
+import { type OpenedRecord, open, openAll } from './opened.js';
 import type { Reactions } from './reactions.js';
-import { type Known, sift } from './sift.js';
+import { type Known, type NewFact, sift } from './sift.js';
 import { traceBatch } from './tracing.js';
-import { Turns } from './turns.js';
+import { Lookahead, Turns } from './turns.js';
 
 export interface FactConsumerOptions {
   /** Who consumes; offsets, dead letters and parked keys are in the schema of its views. */
@@ -21,6 +22,16 @@ export interface FactConsumerOptions {
   callFor(fact: ConsumedFact): Call;
   readonly log: BusLog;
 }
+
+/** Records of a batch that are consumed in one transaction, or one by one after a failure. */
+interface Part {
+  readonly batch: BusBatch;
+  readonly records: readonly OpenedRecord[];
+  /** To be called when the batch has its turn: the one behind it is opened from then on. */
+  begun(): void;
+}
+
+type Manner = 'together' | 'alone';
 
 const FAILURES_MAX = 3;
 /** Somebody else wrote to the same stream each time: not the fact's fault, so more patience. */
@@ -51,6 +62,7 @@ export class FactConsumer {
   async start(): Promise<void> {
     const { bus, database, reactions } = this.options;
     await this.inbox.prepare(database, reactions.sources);
+    await reactions.begin?.(database);
     await bus.ensureTopics(reactions.sources.map(factsTopicSpec));
     this.subscription = await bus.subscribe({
       group: reactions.group,
@@ -94,20 +106,19 @@ export class FactConsumer {
   }
 
   private async redriveNext(tx: Tx, source: string, key: string): Promise<boolean> {
-    const { reactions, callFor } = this.options;
     await this.inbox.lock(tx, source);
     const letter = await this.letters.next(tx, source, key);
     if (letter === undefined) {
       await this.letters.unpark(tx, source, key);
       return false;
     }
-    const { facts } = sift(letter.topic, [letter.record], { seen: new Set(), parkedKeys: new Set() });
-    const fact = facts[0]?.fact;
-    if (fact === undefined) throw new Error(`dead letter ${letter.id} is no fact any more`);
+    const opened = open(letter.topic, letter.record, this.options.reactions);
+    const { facts } = sift(letter.topic, [opened], { seen: new Set(), parkedKeys: new Set() });
+    if (facts.length === 0) throw new Error(`dead letter ${letter.id} is no fact any more`);
     try {
-      await reactions.handle(fact, tx, callFor(fact));
+      await this.react(facts, tx, 'alone');
     } catch (error) {
-      throw new Error(`redriving \`${key}\` stopped at ${source}/${fact.pos}`, { cause: error });
+      throw new Error(`redriving \`${key}\` stopped at ${source}/${letter.pos}`, { cause: error });
     }
     await this.letters.redriven(tx, letter.id);
     return true;
@@ -115,10 +126,18 @@ export class FactConsumer {
 
   /** Batches of one source wait for each other at its row of received positions: here, and not on a connection. */
   private readonly turns = new Turns();
+  private readonly lookahead = new Lookahead();
 
   private async onBatch(batch: BusBatch): Promise<void> {
+    const { topic } = batch;
     const traced = batch.records.map(({ headers }) => ({ traceparent: headers.traceparent ?? '' }));
-    await traceBatch('process', batch.topic, traced, () => this.consume(batch, batch.records));
+    await traceBatch('process', topic, traced, () =>
+      this.lookahead.run(
+        sourceOfTopic(topic),
+        () => openAll(topic, batch.records, this.options.reactions),
+        (records, begun) => this.consume({ batch, records, begun }),
+      ),
+    );
     const offset = this.early.get(batch);
     if (offset === undefined) return;
     // Only once the carrier remembers it: a hole is what it still leaves out then.
@@ -130,68 +149,68 @@ export class FactConsumer {
    * All at once; when their own fault prevents that, in halves, so that one bad record costs a few more
    * transactions.
    */
-  private async consume(batch: BusBatch, records: readonly BusRecord[]): Promise<void> {
+  private async consume(part: Part): Promise<void> {
+    const { records } = part;
     try {
-      await this.commit(batch, records, 'together');
+      await this.commit(part, 'together');
     } catch (error) {
       // Rejecting lets the carrier pause and deliver the batch again; what was committed is dropped then.
       if (isEnvironmentFailure(error)) throw error;
       const middle = records.length >> 1;
-      if (middle === 0) return this.consumeAlone(batch, records);
-      await this.consume(batch, records.slice(0, middle));
-      await this.consume(batch, records.slice(middle));
+      if (middle === 0) return this.consumeAlone(part);
+      await this.consume({ ...part, records: records.slice(0, middle) });
+      await this.consume({ ...part, records: records.slice(middle) });
     }
   }
 
-  private async consumeAlone(batch: BusBatch, records: readonly BusRecord[]): Promise<void> {
+  private async consumeAlone(part: Part): Promise<void> {
     for (let failures = 1; ; failures += 1) {
       try {
-        return await this.commit(batch, records, 'alone');
+        return await this.commit(part, 'alone');
       } catch (error) {
         if (isEnvironmentFailure(error)) throw error;
         const conflict = error instanceof Refusal && error.kind === 'conflict';
-        if (failures >= (conflict ? CONFLICTS_MAX : FAILURES_MAX))
-          return this.setAside(batch, records, error);
+        if (failures >= (conflict ? CONFLICTS_MAX : FAILURES_MAX)) return this.setAside(part, error);
       }
       await new Alarm().wait(RETRY_MS);
     }
   }
 
-  private async commit(
-    batch: BusBatch,
-    records: readonly BusRecord[],
-    manner: 'together' | 'alone',
-  ): Promise<void> {
-    await this.inInbox(batch, records, async (tx, known) => {
-      const { topic } = batch;
-      const { facts, behind, opaque } = sift(topic, records, known);
-      const fresh = facts.map(({ fact }) => fact);
-      await this.react(fresh, tx, manner);
+  private async commit(part: Part, manner: Manner): Promise<void> {
+    await this.inInbox(part, async (tx, known) => {
+      const { topic } = part.batch;
+      const { facts, behind, opaque } = sift(topic, part.records, known);
+      await this.react(facts, tx, manner);
       const kept = await this.letters.keep(tx, [...behind, ...opaque]);
       for (const letter of opaque) {
         if (!kept.has(letter)) continue;
         const { record, source, detail } = letter;
         await this.options.reactions.handleOpaque?.({ ...record, topic, source, reason: detail }, tx);
       }
-      return [...fresh.map(({ pos }) => pos), ...behind.map(({ pos }) => pos ?? 0)];
+      return [...facts.map(({ fact }) => fact.pos), ...behind.map(({ pos }) => pos ?? 0)];
     });
   }
 
-  private async react(facts: readonly ConsumedFact[], tx: Tx, manner: 'together' | 'alone'): Promise<void> {
+  private async react(facts: readonly NewFact[], tx: Tx, manner: Manner): Promise<void> {
     const { reactions, callFor } = this.options;
     if (facts.length === 0) return;
+    const prepared = facts.map((one) => {
+      if ('failure' in one.prepared) throw one.prepared.failure;
+      return one.prepared.value;
+    });
+    const bare = facts.map(({ fact }) => fact);
     if (manner === 'together' && reactions.handleBatch)
-      return reactions.handleBatch(facts, tx, (fact) => callFor(fact));
-    for (const fact of facts) await reactions.handle(fact, tx, callFor(fact));
+      return reactions.handleBatch(bare, tx, (fact) => callFor(fact), prepared);
+    for (const [at, fact] of bare.entries()) await reactions.handle(fact, tx, callFor(fact), prepared[at]);
   }
 
   /** The record becomes a dead letter, its key waits, and the partition goes on. */
-  private async setAside(batch: BusBatch, records: readonly BusRecord[], error: unknown): Promise<void> {
+  private async setAside(part: Part, error: unknown): Promise<void> {
     const { log, reactions } = this.options;
-    const { topic, partition } = batch;
+    const { topic, partition } = part.batch;
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    await this.inInbox(batch, records, async (tx, known) => {
-      const { facts, behind, opaque } = sift(topic, records, known);
+    await this.inInbox(part, async (tx, known) => {
+      const { facts, behind, opaque } = sift(topic, part.records, known);
       const failed = facts.map(({ fact, letter }) => ({ fact, letter: { ...letter, detail: reason } }));
       const letters = opaque.map((letter) => ({
         ...letter,
@@ -201,32 +220,30 @@ export class FactConsumer {
       for (const { fact } of failed) await this.letters.park(tx, fact.source, fact.partKey);
       return [...failed.map(({ fact }) => fact.pos), ...behind.map(({ pos }) => pos ?? 0)];
     });
-    const offset = records[0]?.offset;
+    const offset = part.records[0]?.record.offset;
     log('error', 'a record was set aside', { group: reactions.group, topic, partition, offset, error });
   }
 
   /** Runs `work`, which answers the positions it received, in the transaction that also moves the inbox. */
   private async inInbox(
-    batch: BusBatch,
-    records: readonly BusRecord[],
+    { batch, records, begun }: Part,
     work: (tx: Tx, known: Known) => Promise<number[]>,
   ): Promise<void> {
     const { topic, partition } = batch;
     const source = sourceOfTopic(topic);
-    const first = records[0]?.offset ?? 0;
-    const next = (records.at(-1)?.offset ?? 0) + 1;
-    const wanted = records
-      .map(({ headers }) => Number(headers.pos))
-      .filter((pos) => Number.isSafeInteger(pos) && pos > 0);
+    const first = records[0]?.record.offset ?? 0;
+    const next = (records.at(-1)?.record.offset ?? 0) + 1;
+    const wanted = records.flatMap(({ fact }) => (fact instanceof Undecodable ? [] : [fact.pos]));
     if (this.early.has(batch)) return;
-    await this.turns.take(source, () =>
-      this.options.database.transaction(async (tx) => {
+    await this.turns.take(source, () => {
+      begun();
+      return this.options.database.transaction(async (tx) => {
         const known = await this.inbox.open(tx, source, partition, wanted);
         if (first > known.offset && this.comesEarly(batch, known.offset, first)) return;
         const positions = await work(tx, known);
         await this.inbox.close(tx, source, partition, known, { positions, offset: next });
-      }),
-    );
+      });
+    });
     if (!this.early.has(batch)) this.soughtOffsets.delete(`${topic}/${partition}`);
   }
 

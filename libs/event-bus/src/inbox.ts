@@ -91,9 +91,9 @@ export class Inbox {
   }
 
   async open(tx: Tx, source: string, partition: number, positions: readonly number[]): Promise<OpenInbox> {
-    await this.lock(tx, source);
-    // A statement of its own: it must see what was committed while the first one waited.
-    const { rows } = await tx.query<{
+    // Two statements, sent together: the second must see what was committed while the first one waited.
+    const locked = this.lock(tx, source);
+    const asked = tx.query<{
       off: string | null;
       seen: string;
       got_bytes: number;
@@ -108,7 +108,8 @@ export class Inbox {
       [this.group, source, partition, multirange(positions)],
       `${this.views}.inbox-open`,
     );
-    const row = rows[0];
+    const [, { rows }] = await Promise.all([locked, asked]);
+    const [row] = rows;
     return {
       offset: Number(row?.off ?? 0),
       seen: members(row?.seen ?? '{}'),

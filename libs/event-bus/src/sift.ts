@@ -1,6 +1,6 @@
-import type { BusRecord } from './bus.js';
-import { type ConsumedFact, factOf, sourceOfTopic, Undecodable } from './cloud-event.js';
+import { type ConsumedFact, sourceOfTopic, Undecodable } from './cloud-event.js';
 import type { NewDeadLetter } from './dead-letter.js';
+import type { OpenedRecord, Prepared } from './opened.js';
 
 export interface Known {
   /** Positions received before. */
@@ -8,9 +8,16 @@ export interface Known {
   readonly parkedKeys: ReadonlySet<string>;
 }
 
+export interface NewFact {
+  readonly fact: ConsumedFact;
+  readonly prepared: Prepared;
+  /** The dead letter it would become. */
+  readonly letter: NewDeadLetter;
+}
+
 export interface Sifted {
-  /** New facts, in order, each with the dead letter it would become. */
-  readonly facts: readonly { readonly fact: ConsumedFact; readonly letter: NewDeadLetter }[];
+  /** New facts, in order. */
+  readonly facts: readonly NewFact[];
   /** New facts of parked keys. */
   readonly behind: readonly NewDeadLetter[];
   /** Records that are no facts. */
@@ -18,14 +25,13 @@ export interface Sifted {
 }
 
 /** Tells apart what a batch holds, and drops what was received before, in another batch or in this one. */
-export function sift(topic: string, records: readonly BusRecord[], { seen, parkedKeys }: Known): Sifted {
+export function sift(topic: string, records: readonly OpenedRecord[], { seen, parkedKeys }: Known): Sifted {
   const source = sourceOfTopic(topic);
-  const facts: { fact: ConsumedFact; letter: NewDeadLetter }[] = [];
+  const facts: NewFact[] = [];
   const behind: NewDeadLetter[] = [];
   const opaque: NewDeadLetter[] = [];
   const here = new Set<number>();
-  for (const record of records) {
-    const fact = decoded(topic, record);
+  for (const { record, fact, prepared } of records) {
     if (fact instanceof Undecodable) {
       opaque.push({ source, topic, record, pos: undefined, reason: 'undecodable', detail: fact.message });
       continue;
@@ -35,16 +41,7 @@ export function sift(topic: string, records: readonly BusRecord[], { seen, parke
     here.add(pos);
     if (parkedKeys.has(record.key))
       behind.push({ source, topic, record, pos, reason: 'behind', detail: 'its key is parked' });
-    else facts.push({ fact, letter: { source, topic, record, pos, reason: 'failed', detail: '' } });
+    else facts.push({ fact, prepared, letter: { source, topic, record, pos, reason: 'failed', detail: '' } });
   }
   return { facts, behind, opaque };
-}
-
-function decoded(topic: string, record: BusRecord): ConsumedFact | Undecodable {
-  try {
-    return factOf(topic, record);
-  } catch (error) {
-    if (error instanceof Undecodable) return error;
-    throw error;
-  }
 }

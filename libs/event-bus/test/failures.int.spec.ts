@@ -159,6 +159,43 @@ describe('a consumer', () => {
     expect(Math.max(...sizes)).toBeGreaterThan(1);
   });
 
+  it('hands over what was prepared of each fact, and finds the one that could not be', async () => {
+    const given: string[] = [];
+    class Preparing extends Effects {
+      override prepareFact({ version }: ConsumedFact) {
+        if (version === 50) throw new Error('version 50 is too much');
+        return `prepared ${version}`;
+      }
+      override async handleBatch(
+        facts: readonly ConsumedFact[],
+        tx: Tx,
+        callFor: (fact: ConsumedFact) => Call,
+        prepared: readonly unknown[],
+      ) {
+        for (const [at, fact] of facts.entries()) await this.handle(fact, tx, callFor(fact), prepared[at]);
+      }
+      override async handle(fact: ConsumedFact, tx: Tx, call: Call, prepared?: unknown) {
+        given.push(`${fact.streamId} ${fact.version}: ${prepared}`);
+        await super.handle(fact, tx, call);
+      }
+    }
+    const consumer = await prepare((of) => of.consumer(bus, new Preparing([of.source], of.views)));
+    await pair.append(...Array.from({ length: 60 }, () => 'agt_a'), 'agt_b');
+    await completeTo(consumer, 61);
+    expect(await letters(consumer)).toEqual([
+      '50: failed',
+      ...Array.from({ length: 10 }, (_, at) => `${51 + at}: behind`),
+    ]);
+    expect((await consumer.deadLetters(1))[0]?.detail).toBe('Error: version 50 is too much');
+    expect(new Set(given)).toEqual(
+      new Set([
+        ...Array.from({ length: 49 }, (_, at) => `agt_a ${at + 1}: prepared ${at + 1}`),
+        'agt_b 1: prepared 1',
+      ]),
+    );
+    await expect(consumer.redrive('agt_a')).rejects.toThrow(`stopped at ${pair.source}/50`);
+  });
+
   it('takes a partition from a member that lost its session, and no effect happens twice', async () => {
     await prepare();
     const second = await started.consumer(
