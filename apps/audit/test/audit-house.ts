@@ -17,6 +17,7 @@ import {
   createLogger,
   type RunningService,
   Secret,
+  type ServiceDefinition,
   type ServiceName,
   SystemClock,
 } from '@writ/service';
@@ -118,17 +119,17 @@ export class AuditHouse {
 
   private constructor(
     readonly world: World,
-    readonly databaseUrl: string,
+    public databaseUrl: string,
     readonly owner: pg.Pool,
   ) {}
 
-  static async open(): Promise<AuditHouse> {
+  static async open(definition: ServiceDefinition = auditService): Promise<AuditHouse> {
     const world = await World.start();
     const owner = new pg.Pool({ connectionString: world.ownerUrl, max: 4 });
     owner.on('error', () => undefined);
     // Test servers commit without waiting for the log; what a crash must not lose has to be in it.
     await owner.query('alter database writ set synchronous_commit = on');
-    const house = new AuditHouse(world, await world.databaseOf(auditService), owner);
+    const house = new AuditHouse(world, await world.databaseOf(definition), owner);
     const registry = await house.source('registry');
     const person = PersonRegistered.fromPartial({ personId: auditorId, roles: [Role.ROLE_AUDITOR] });
     await registry.record(
@@ -137,6 +138,11 @@ export class AuditHouse {
       person,
     );
     return house;
+  }
+
+  /** Brings the tables to where today's audit service wants them. */
+  async migrate(): Promise<void> {
+    this.databaseUrl = await this.world.databaseOf(auditService);
   }
 
   async source(name: ServiceName): Promise<Source> {

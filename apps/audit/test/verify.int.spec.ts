@@ -122,6 +122,12 @@ describe('verification of a ledger', () => {
     ).toEqual([[-1, 'source']]);
   });
 
+  it('counts both parts of a source’s entered positions', async () => {
+    const part = (sql: string) => faultsAfter(`update ledger.source set ${sql} where source = 'vault'`);
+    expect(await part(`got = '{}', recent = got + recent`)).toEqual([]);
+    expect(await part(`recent = recent + '{[9000,9001)}'`)).toEqual([[-1, 'source']]);
+  });
+
   it('passes when a payload was erased with its salt', async () => {
     expect(await faultsAfter('update ledger.entry set payload = null, salt = null where idx = 5')).toEqual(
       [],

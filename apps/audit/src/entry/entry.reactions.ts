@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { type ConsumedFact, type OpaqueRecord, Reactions } from '@writ/event-bus';
-import type { Tx } from '@writ/event-store';
-import { base64Url, canonicalJson, type Json } from '@writ/kernel';
+import type { Database, Tx } from '@writ/event-store';
+import { base64Url, type Call, canonicalJson, type Json } from '@writ/kernel';
 import { Clock, type ServiceName } from '@writ/service';
 import { openFact, storedSubjectsOf } from './entry.facts.js';
 import { OPAQUE } from './entry.js';
-import { EntryAppend, type NewEntry } from './entry.store.js';
+import { EntryAppend, type NewEntry, type SealedEntry } from './entry.store.js';
 
 /** Every service that records facts. */
 export const ledgerSources = [
@@ -26,7 +26,7 @@ const ENVELOPE_TEXT_MAX = 1_024;
  * them.
  */
 @Injectable()
-export class EntryReactions extends Reactions {
+export class EntryReactions extends Reactions<SealedEntry> {
   override readonly group = 'audit.ledger';
   override readonly sources = ledgerSources;
 
@@ -37,28 +37,40 @@ export class EntryReactions extends Reactions {
     super();
   }
 
-  override async handle(fact: ConsumedFact, tx: Tx): Promise<void> {
-    await this.entries.append(tx, [entryOf(fact)]);
+  override async begin(database: Database): Promise<void> {
+    await this.entries.open(database);
   }
 
-  override async handleBatch(facts: readonly ConsumedFact[], tx: Tx): Promise<void> {
-    await this.entries.append(tx, facts.map(entryOf));
+  override prepareFact(fact: ConsumedFact): SealedEntry {
+    return this.entries.seal(entryOf(fact));
+  }
+
+  override async handle(_fact: ConsumedFact, tx: Tx, _call: Call, entry: SealedEntry): Promise<void> {
+    await this.entries.append(tx, [entry]);
+  }
+
+  override async handleBatch(
+    _facts: readonly ConsumedFact[],
+    tx: Tx,
+    _callFor: unknown,
+    entries: readonly SealedEntry[],
+  ): Promise<void> {
+    await this.entries.append(tx, entries);
   }
 
   /** What is no fact is entered as well: somebody wrote to a topic of facts, and that has to be seen. */
   override async handleOpaque(record: OpaqueRecord, tx: Tx): Promise<void> {
     const { source, topic, partition, offset, key, headers, value, reason } = record;
     const payload = opaquePayload({ key, headers, reason, value: base64Url(value) });
-    await this.entries.append(tx, [
-      {
-        ...opaqueEnvelope,
-        source,
-        pos: 0,
-        eventId: `${topic}/${partition}/${offset}`,
-        atMs: this.clock.now().getTime(),
-        payload,
-      },
-    ]);
+    const entry = this.entries.seal({
+      ...opaqueEnvelope,
+      source,
+      pos: 0,
+      eventId: `${topic}/${partition}/${offset}`,
+      atMs: this.clock.now().getTime(),
+      payload,
+    });
+    await this.entries.append(tx, [entry]);
   }
 }
 

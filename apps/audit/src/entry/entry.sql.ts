@@ -92,6 +92,26 @@ grant select, insert, update on ledger.source, ledger.siem_cursor to ${role};
 grant execute on function ledger.terms(text[], text, text, text) to ${role};
 `;
 
+/**
+ * The positions of a source are `got + recent`, as those of a group of consumers are: while partitions interleave, the set
+ * falls into tens of thousands of ranges, which is too much to write with each batch and too much to compress.
+ */
+const recentPositionsSql = `
+alter table ledger.source add column recent int8multirange not null default '{}';
+alter table ledger.source alter column got set default '{}',
+  alter column got set storage external, alter column recent set storage external;
+`;
+
+// The same terms. A function that says of itself that it is strict is called for each row: `||` is not, so that PostgreSQL
+// cannot put the expression in its place. The index does not change; `alter index` makes open sessions look at it again.
+const plainTermsSql = `
+create or replace function ledger.terms(subject_ids text[], type text, actor text, task text) returns text[]
+language sql immutable parallel safe as $terms$
+  select subject_ids || array['type:' || type, 'actor:' || left(actor, 200), 'task:' || left(task, 200)];
+$terms$;
+alter index ledger.entry_terms set (fastupdate = on);
+`;
+
 /** The tables of the ledger, owned by the migration role. A migration that was released is never edited. */
 export const ledgerMigrations: readonly Migration[] = [
   {
@@ -99,4 +119,5 @@ export const ledgerMigrations: readonly Migration[] = [
     number: 1,
     sql: (_schemas, role) => [tablesSql, termsSql, appendOnlySql, grantsSql(role)].join('\n'),
   },
+  { area: 'ledger', number: 2, sql: () => [recentPositionsSql, plainTermsSql].join('\n') },
 ];

@@ -10,6 +10,9 @@ export interface Subjects {
 
 const DEPTH_MAX = 32;
 const ID_CHARACTERS = 30;
+const KIND_CHARACTERS = 3;
+
+type Members = Readonly<Record<string, unknown>>;
 
 /**
  * Walks a decoded message. A string counts when it is an id, or ends in one behind `:` or `/`, as limit keys
@@ -25,14 +28,21 @@ export function subjectsOf(message: unknown): Subjects {
 function collect(value: unknown, ids: Set<string>, depth: number): void {
   if (typeof value === 'string') {
     const end = value.length - ID_CHARACTERS;
-    if (end < 0 || (end > 0 && !/[:/]/.test(value.charAt(end - 1)))) return;
-    const last = value.slice(end);
-    if (isAnyId(last)) ids.add(last);
+    // Most strings are no ids: that is found out before anything is cut off.
+    if (end < 0 || value.charAt(end + KIND_CHARACTERS) !== '_') return;
+    if (end > 0 && !isBeforeId(value.charAt(end - 1))) return;
+    const last = end === 0 ? value : value.slice(end);
+    if (!ids.has(last) && isAnyId(last)) ids.add(last);
     return;
   }
   if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return;
   if (value instanceof Date || ArrayBuffer.isView(value)) return;
-  for (const member of Object.values(value)) collect(member, ids, depth + 1);
+  if (Array.isArray(value)) for (const member of value) collect(member, ids, depth + 1);
+  else for (const name of Object.keys(value)) collect((value as Members)[name], ids, depth + 1);
+}
+
+function isBeforeId(character: string): boolean {
+  return character === ':' || character === '/';
 }
 
 function isAnyId(text: string): boolean {

@@ -13,7 +13,7 @@ export class SourceView {
 
   async positions(): Promise<Map<string, Positions>> {
     const { rows } = await this.database.query<{ source: string; got: string }>(
-      'select source, got::text as got from ledger.source order by source',
+      'select source, (got + recent)::text as got from ledger.source order by source',
     );
     return setsOf(rows);
   }
@@ -32,7 +32,7 @@ export class SourceView {
       sources: { source: string; got: string }[];
     }>(
       `select ledger_id, size, chain,
-         (select coalesce(json_agg(json_build_object('source', source, 'got', got::text)), '[]')
+         (select coalesce(json_agg(json_build_object('source', source, 'got', (got + recent)::text)), '[]')
             from ledger.source) as sources
        from ledger.state`,
     );
