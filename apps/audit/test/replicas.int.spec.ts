@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SecretCreated } from '@writ/contracts/writ/vault/v1/secret_facts.js';
-import type { RunningService } from '@writ/service';
+import { Database, type Tx } from '@writ/event-store';
+import { type RunningService, SystemClock } from '@writ/service';
+import { EntryAppend } from '../src/entry/entry.store.js';
 import { AuditHouse, type Source, until, verified } from './audit-house.js';
 
 const created = { type: 'SecretCreated', codec: SecretCreated };
@@ -93,5 +95,34 @@ describe('an audit service', () => {
     await record(1_000);
     await complete(running);
     await running.stop();
+  });
+});
+
+// Last: it leaves a source with positions that nobody has recorded.
+describe('a writer', () => {
+  it('whose ledger moved on after it was read enters nothing', async () => {
+    const database = new Database({ url: house.databaseUrl, applicationName: 'a writer' });
+    const entries = new EntryAppend(new SystemClock());
+    await entries.open(database);
+    const texts = { actor: 'a', cause: '', streamId: 's', traceparent: '', eventId: 'e', type: 'opaque' };
+    const entry = { ...texts, source: 'approvals', pos: 7, atMs: 0, payload: Uint8Array.of(1) };
+    const sealed = entries.seal({ ...entry, subjectIds: [], task: '' });
+    const size = await house.size();
+    const moving = database.transaction(async (tx) => {
+      const query: Tx['query'] = async (sql, params, name) => {
+        const answer = await tx.query(sql, params, name);
+        if (name === 'ledger.state') await tx.query('update ledger.state set epoch = epoch + 1');
+        return answer as never;
+      };
+      const copy: Tx['copy'] = (into, rows) => tx.copy(into, rows);
+      await entries.append({ query, copy, afterCommit: () => undefined }, [sealed]);
+    });
+    await expect(moving).rejects.toThrow('the ledger moved on');
+    expect(await house.size()).toBe(size);
+    expect(await house.ask(`select from ledger.entry where source = 'approvals'`)).toEqual([]);
+    expect(await house.ask(`select from ledger.source where source = 'approvals'`)).toEqual([]);
+    await database.transaction((tx) => entries.append(tx, [sealed]));
+    expect(await house.size()).toBe(size + 1);
+    await database.close();
   });
 });
