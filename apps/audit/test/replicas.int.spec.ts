@@ -115,7 +115,8 @@ describe('a writer', () => {
         return answer as never;
       };
       const copy: Tx['copy'] = (into, rows) => tx.copy(into, rows);
-      await entries.append({ query, copy, afterCommit: () => undefined }, [sealed]);
+      const send: Tx['send'] = (...statement) => tx.send(...statement);
+      await entries.append({ query, send, copy, afterCommit: () => undefined }, [sealed]);
     });
     await expect(moving).rejects.toThrow('the ledger moved on');
     expect(await house.size()).toBe(size);
