@@ -1,6 +1,6 @@
-import type { Metadata } from '@grpc/grpc-js';
 import type { Call, Caller } from '@writ/kernel';
 import type { Clock } from './clock.js';
+import type { Headers } from './exchange.js';
 import type { ServiceName } from './service-name.js';
 import type { TracePoint } from './trace.js';
 import { actorOf, serviceSpiffeId } from './trust/spiffe.js';
@@ -22,7 +22,7 @@ export function newCall(o: {
   callId: string;
   at: Date;
   caller: Caller;
-  metadata: Metadata;
+  metadata: Headers;
   requestId: string;
   requestHash: string;
   trace: TracePoint;
@@ -84,7 +84,7 @@ export function ownCall(o: {
 }
 
 /** The first value of a metadata key as text, empty when there is none. */
-export function textOf(metadata: Metadata, key: string): string {
+export function textOf(metadata: Headers, key: string): string {
   const [value] = metadata.get(key);
   return typeof value === 'string' ? value : '';
 }

@@ -3,6 +3,7 @@ import type { FactConsumer, Reactions } from '@writ/event-bus';
 import type { Migration, View } from '@writ/event-store';
 import type { Call } from '@writ/kernel';
 import type { EdgeClass } from './edge.js';
+import type { HttpEdgeClass } from './http/http-edge.js';
 import type { ServiceName } from './service-name.js';
 import type { AnySettingsClass } from './settings.js';
 
@@ -21,6 +22,8 @@ export interface ServiceDefinition {
   readonly name: ServiceName;
   readonly module: Type;
   readonly edges: readonly EdgeClass[];
+  /** Public HTTP APIs, on an address of their own: `WRIT_HTTP_LISTEN`. */
+  readonly httpEdges?: readonly HttpEdgeClass[];
   /** Read models of the service's own facts. */
   readonly views: readonly Type<View>[];
   /** What it does about facts of others. */

@@ -21,17 +21,17 @@ const fieldsMax = 32;
 const textMax = 400;
 const retryDelaySeconds = 1;
 
-/** Kind of refusal → gRPC status. */
-const statusByKind: Readonly<Record<RefusalKind, status>> = {
-  invalid: status.INVALID_ARGUMENT,
-  unauthenticated: status.UNAUTHENTICATED,
-  forbidden: status.PERMISSION_DENIED,
-  'not-found': status.NOT_FOUND,
-  conflict: status.ALREADY_EXISTS,
-  stale: status.ABORTED,
-  precondition: status.FAILED_PRECONDITION,
-  exhausted: status.RESOURCE_EXHAUSTED,
-  unavailable: status.UNAVAILABLE,
+/** Kind of refusal → gRPC status, and HTTP status (RFC 9110 section 15, RFC 6585 for 429). */
+const statusByKind: Readonly<Record<RefusalKind, readonly [grpc: status, http: number]>> = {
+  invalid: [status.INVALID_ARGUMENT, 400],
+  unauthenticated: [status.UNAUTHENTICATED, 401],
+  forbidden: [status.PERMISSION_DENIED, 403],
+  'not-found': [status.NOT_FOUND, 404],
+  conflict: [status.ALREADY_EXISTS, 409],
+  stale: [status.ABORTED, 409],
+  precondition: [status.FAILED_PRECONDITION, 409],
+  exhausted: [status.RESOURCE_EXHAUSTED, 429],
+  unavailable: [status.UNAVAILABLE, 503],
 };
 
 /** Codes whose status says more than their kind's: a lost race over one stream is to be tried again (AIP-154). */
@@ -49,6 +49,15 @@ export class DeadlineExceeded extends Error {
 export interface WireError extends StatusObject {
   /** The closed code in ErrorInfo: `AGENT_RETIRED`, `INTERNAL`, `DEADLINE_EXCEEDED`. */
   readonly reason: string;
+  /** The status of the same error over HTTP. */
+  readonly httpStatus: number;
+  /** Every bad field of an invalid request, none otherwise. */
+  readonly fields: readonly FieldViolation[];
+}
+
+/** The status of a refusal over HTTP. */
+export function httpStatusOf({ kind }: Refusal): number {
+  return statusByKind[kind][1];
 }
 
 /**
@@ -57,12 +66,16 @@ export interface WireError extends StatusObject {
  */
 export function toWire(error: unknown, callId: string): WireError {
   if (error instanceof Refusal) {
-    const code = statusByCode[error.code] ?? statusByKind[error.kind];
-    return wireError({ code, reason: error.code, message: error.message, callId, details: detailsOf(error) });
+    const code = statusByCode[error.code] ?? statusByKind[error.kind][0];
+    const { code: reason, message } = error;
+    const details = detailsOf(error);
+    const fields = error.kind === 'invalid' ? violationsOf(error.fields) : [];
+    return wireError({ code, httpStatus: httpStatusOf(error), reason, message, callId, details, fields });
   }
   if (error instanceof DeadlineExceeded)
     return wireError({
       code: status.DEADLINE_EXCEEDED,
+      httpStatus: 504,
       reason: 'DEADLINE_EXCEEDED',
       message: error.message,
       callId,
@@ -70,6 +83,7 @@ export function toWire(error: unknown, callId: string): WireError {
     });
   return wireError({
     code: status.INTERNAL,
+    httpStatus: 500,
     reason: 'INTERNAL',
     message: `internal error (call ${callId})`,
     callId,
@@ -79,10 +93,12 @@ export function toWire(error: unknown, callId: string): WireError {
 
 function wireError(o: {
   code: status;
+  httpStatus: number;
   reason: string;
   message: string;
   callId: string;
   details: readonly Any[];
+  fields?: readonly FieldViolation[];
 }): WireError {
   const message = cut(o.message, 2 * textMax);
   const info = { reason: o.reason, domain: ERROR_DOMAIN, metadata: { callId: o.callId } };
@@ -93,7 +109,8 @@ function wireError(o: {
     Buffer.from(Status.encode({ code: o.code, message, details: [...details] }).finish()),
   );
   metadata.set(CALL_ID_KEY, o.callId);
-  return { code: o.code, details: message, metadata, reason: o.reason };
+  const { code, reason, httpStatus, fields = [] } = o;
+  return { code, details: message, metadata, reason, httpStatus, fields };
 }
 
 function detailsOf(refusal: Refusal): readonly Any[] {

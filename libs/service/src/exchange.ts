@@ -1,4 +1,4 @@
-import type { ServerUnaryCall } from '@grpc/grpc-js';
+import type { Deadline, Metadata } from '@grpc/grpc-js';
 import type { Call, Caller } from '@writ/kernel';
 import type { Clock } from './clock.js';
 import type { Role, Who } from './edge.js';
@@ -18,13 +18,14 @@ export interface PipelineParts {
   readonly telemetry: Telemetry;
 }
 
-/** One call of the contract as the pipeline sees it. */
+/** One call of the contract, or one route of an HTTP edge, as the pipeline sees it. */
 export interface Rpc {
-  /** `/writ.registry.v1.AgentService/SuspendAgent` */
+  readonly system: 'grpc' | 'http';
+  /** `/writ.registry.v1.AgentService/SuspendAgent`, `/access/v1/evaluation` */
   readonly path: string;
   readonly who: readonly Who[];
   readonly streaming: boolean;
-  /** Throws for bytes that are no request of this call. */
+  /** Throws for bytes that are no request of this call; a Refusal says what is wrong with them. */
   decode(bytes: Buffer): object;
   encode(request: object): Uint8Array;
 }
@@ -48,7 +49,14 @@ export interface Exchange {
   call?: Call;
 }
 
-/** The part of a grpc-js server call that every kind of call has. */
-export type Surface = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline' | 'getAuthContext'>;
+/** The part of a grpc-js server call that every kind of call has, and that an HTTP request is given. */
+export interface Surface {
+  readonly metadata: Headers;
+  getDeadline(): Deadline;
+  getAuthContext(): { sslPeerCertificate?: { raw: Buffer } };
+}
+
+/** What is read of a call's metadata or headers. */
+export type Headers = Pick<Metadata, 'get'>;
 
 export type Step = (exchange: Exchange, next: () => Promise<unknown>) => Promise<unknown>;

@@ -7,6 +7,7 @@ export * from './errors.js';
 export * from './every.js';
 export type { Exchange, PipelineParts, Roles, Step } from './exchange.js';
 export * from './home.js';
+export type { HttpCalls, HttpEdgeClass, HttpRequest, JsonMembers, Route, Routes } from './http/http-edge.js';
 export * from './lock-feed.js';
 export * from './page.js';
 export type { BusChoice, ServiceSettings } from './parts.js';

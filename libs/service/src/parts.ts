@@ -32,6 +32,8 @@ export interface ServiceSettings {
   readonly identity: Identity;
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
+  /** `host:port` of the HTTP edges; required where there are some, unused elsewhere. */
+  readonly httpListen?: string;
   /** Connection URL of the service's own role. */
   readonly databaseUrl: Secret<string>;
   readonly bus: BusChoice;

@@ -50,7 +50,11 @@ async function traced(exchange: Exchange, next: () => Promise<unknown>): Promise
     kind: SpanKind.SERVER,
     parent,
     clock: parts.clock,
-    attributes: { 'rpc.system': 'grpc', 'rpc.method': rpc.path.slice(1), 'writ.call_id': exchange.callId },
+    attributes: {
+      'rpc.system': rpc.system,
+      'rpc.method': rpc.path.slice(1),
+      'writ.call_id': exchange.callId,
+    },
   });
   exchange.trace = traced;
   try {
@@ -144,7 +148,8 @@ async function decoded(exchange: Exchange, next: () => Promise<unknown>): Promis
   if (raw !== undefined) {
     try {
       exchange.request = rpc.decode(raw);
-    } catch {
+    } catch (cause) {
+      if (cause instanceof Refusal) throw cause;
       // What exactly is wrong with the bytes would only help somebody who is probing.
       throw new Refusal(
         'INVALID_ARGUMENT',

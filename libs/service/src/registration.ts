@@ -34,6 +34,7 @@ export function register(
     const who = edgeClass.access[name];
     if (who === undefined) throw new Error(`\`${method.path}\` has no access row in \`${edgeClass.name}\``);
     const rpc: Rpc = {
+      system: 'grpc',
       path: method.path,
       who,
       streaming: method.requestStream || method.responseStream,
@@ -158,7 +159,8 @@ function isWire(error: unknown): error is WireError {
   return typeof error === 'object' && error !== null && 'reason' in error && 'metadata' in error;
 }
 
-function opened(rpc: Rpc, parts: PipelineParts, surface: Surface, raw: Buffer | undefined): Exchange {
+/** @param raw undefined for requests that are a stream, or have no body */
+export function opened(rpc: Rpc, parts: PipelineParts, surface: Surface, raw: Buffer | undefined): Exchange {
   return {
     rpc,
     parts,
@@ -176,7 +178,8 @@ function trailer(callId: string): Metadata {
   return metadata;
 }
 
-function handlerOf(edge: object, name: string): AnyHandler {
+/** @throws Error when the edge does not answer `name` */
+export function handlerOf(edge: object, name: string): AnyHandler {
   const handler: unknown = Reflect.get(edge, name);
   if (typeof handler !== 'function')
     throw new Error(`\`${edge.constructor.name}\` does not answer \`${name}\``);

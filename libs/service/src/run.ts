@@ -40,6 +40,11 @@ export const commonSettings = {
   ),
 } as const;
 
+/** Beside those, where a service has HTTP edges. */
+export const httpSettings = {
+  httpListen: address({ doc: 'where to serve HTTP over mutual TLS' }),
+} as const;
+
 const EXIT_FAILED = 1;
 /** EX_CONFIG of sysexits: starting again will not help before somebody changes a setting. */
 const EXIT_CONFIG = 78;
@@ -53,7 +58,7 @@ const CAUSES_MAX = 5;
  */
 export async function run(definition: ServiceDefinition): Promise<void> {
   if (process.argv.includes('--help')) {
-    process.stdout.write(`${describeSettings(tableOf(definition)).join('\n')}\n`);
+    process.stdout.write(`${describeSettings(settingsTable(definition)).join('\n')}\n`);
     return;
   }
   try {
@@ -65,12 +70,14 @@ export async function run(definition: ServiceDefinition): Promise<void> {
   }
 }
 
+type Values = SettingsOf<typeof commonSettings> & Partial<SettingsOf<typeof httpSettings>>;
+
 /** Starts a service as `environment` says; whoever calls it stops it. */
 export async function startFromEnvironment(
   definition: ServiceDefinition,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<RunningService> {
-  const values = readSettings(tableOf(definition), environment) as SettingsOf<typeof commonSettings>;
+  const values = readSettings(settingsTable(definition), environment) as Values;
   const logger = createLogger({ service: definition.name, level: values.logLevel });
   const telemetry = new Telemetry(logger);
   const identity = await loadIdentity(values.identityDir, (cause) => telemetry.identityRenewalFailed(cause));
@@ -78,6 +85,7 @@ export async function startFromEnvironment(
   return startService(definition, {
     identity,
     listen: values.listen,
+    ...(values.httpListen !== undefined && { httpListen: values.httpListen }),
     databaseUrl: values.databaseUrl,
     databaseConnectionsMax: values.databaseConnections,
     bus: busOf(values),
@@ -91,15 +99,16 @@ export async function startFromEnvironment(
   });
 }
 
-function busOf(values: SettingsOf<typeof commonSettings>): BusChoice {
+function busOf(values: Values): BusChoice {
   if (values.bus === 'postgres') return { carrier: 'postgres' };
   if (values.kafkaBrokers.length === 0)
     throw new SettingsError('WRIT_KAFKA_BROKERS is missing: it is needed with WRIT_BUS=kafka');
   return { carrier: 'kafka', brokers: values.kafkaBrokers, replicationFactor: values.kafkaReplication };
 }
 
-function tableOf(definition: ServiceDefinition) {
-  return { ...commonSettings, ...definition.settings?.table };
+/** Everything that `definition` reads from its environment. */
+export function settingsTable({ httpEdges = [], settings }: ServiceDefinition) {
+  return { ...commonSettings, ...(httpEdges.length > 0 && httpSettings), ...settings?.table };
 }
 
 function endOnSignals(running: RunningService): void {

@@ -12,8 +12,8 @@ import { MutualTls } from './trust/mutual-tls.js';
 /** Largest request; bigger ones are refused with RESOURCE_EXHAUSTED before they are decoded. */
 export const MAX_REQUEST_BYTES = 1024 * 1024;
 
-/** Time for calls in flight to finish once the server stops; a process has 5 s in all. */
-const drainMs = 3_500;
+/** Milliseconds for calls in flight to finish once a server stops; a process has 5 s in all. */
+export const DRAIN_MS = 3_500;
 
 /**
  * Options of every server: connections end after an hour, so that a renewed certificate reaches old peers and load
@@ -80,7 +80,7 @@ function drained(server: Server): Promise<void> {
     const timer = setTimeout(() => {
       server.forceShutdown();
       resolve();
-    }, drainMs);
+    }, DRAIN_MS);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();

@@ -11,6 +11,7 @@ import { Bus, type FactConsumer, type Reactions } from '@writ/event-bus';
 import { CommandHandler, CommandLog, Database, EventStore, prepareViews, type View } from '@writ/event-store';
 import { Clock } from './clock.js';
 import { type Background, Consumers, OwnCalls, type ServiceDefinition } from './definition.js';
+import { startHttpServer } from './http/http-server.js';
 import { Pages } from './page.js';
 import { buildParts, callOf, consumerOf, type Parts, type ServiceSettings } from './parts.js';
 import { Readiness } from './readiness.js';
@@ -28,6 +29,8 @@ export interface RunningService {
   readonly name: ServiceName;
   /** `host:port` of the gRPC server. */
   readonly address: string;
+  /** `host:port` of the HTTP server; undefined for a service without HTTP edges. */
+  readonly httpAddress: string | undefined;
   readonly app: INestApplicationContext;
   readonly readiness: Readiness;
   /** Ends within five seconds, open streams or not. */
@@ -91,15 +94,14 @@ async function started(
   }
   parts.relay.start();
   stops.push(['relay', () => parts.relay.stop()]);
-  const server = await serverOf(definition, settings, parts, app);
-  stops.push(['server', () => server.stop()]);
+  const servers = await serversOf(definition, settings, parts, app, stops);
   for (const background of definition.background ?? []) {
     const work = app.get<Background>(background);
     await work.start();
     stops.push([background.name, () => work.stop()]);
   }
   stops.push(['request ids', forgetting(parts)]);
-  telemetry.serviceStarted({ address: server.address, spiffeId: parts.identity.spiffeId });
+  telemetry.serviceStarted({ ...servers, spiffeId: parts.identity.spiffeId });
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     const startMs = clock.monotonicMs();
@@ -110,7 +112,7 @@ async function started(
   };
   return {
     name,
-    address: server.address,
+    ...servers,
     app,
     readiness,
     stop: () => {
@@ -120,20 +122,35 @@ async function started(
   };
 }
 
-function serverOf(
+/** Starts what answers. Both servers drain at the same time, for both are within the same five seconds. */
+async function serversOf(
   definition: ServiceDefinition,
   settings: StartSettings,
   { identity, clock, roles, telemetry, readiness }: Parts,
   app: INestApplicationContext,
-): Promise<RunningServer> {
-  return startServer({
+  stops: Stop[],
+): Promise<{ address: string; httpAddress: string | undefined }> {
+  const parts = { clock, trustDomain: identity.trustDomain, roles, telemetry };
+  const running: RunningServer[] = [];
+  stops.push(['server', () => Promise.all(running.map((server) => server.stop()))]);
+  const built = <Edge extends Type>(edges: readonly Edge[]) =>
+    edges.map((edgeClass) => ({ edgeClass, edge: app.get<object>(edgeClass) }));
+  const { listen, httpListen, reflection = false } = settings;
+  const grpc = await startServer({
     identity,
-    listen: settings.listen,
-    edges: definition.edges.map((edgeClass) => ({ edgeClass, edge: app.get<object>(edgeClass) })),
-    parts: { clock, trustDomain: identity.trustDomain, roles, telemetry },
+    listen,
+    edges: built(definition.edges),
+    parts,
     readiness,
-    reflection: settings.reflection ?? false,
+    reflection,
   });
+  running.push(grpc);
+  const { httpEdges = [] } = definition;
+  if (httpEdges.length === 0) return { address: grpc.address, httpAddress: undefined };
+  if (httpListen === undefined) throw new Error('a service with HTTP edges must be told where to serve them');
+  const http = await startHttpServer({ identity, listen: httpListen, edges: built(httpEdges), parts });
+  running.push(http);
+  return { address: grpc.address, httpAddress: http.address };
 }
 
 @Module({})
@@ -168,7 +185,7 @@ function moduleOf(
   ];
   if (definition.settings !== undefined && settings.own !== undefined)
     common.push({ provide: definition.settings, useValue: settings.own });
-  const edges = definition.edges.map((edge): Type => edge as Type);
+  const edges = [...definition.edges, ...(definition.httpEdges ?? [])].map((edge): Type => edge as Type);
   const classes: Type[] = [
     ...definition.views,
     ...definition.reactions,

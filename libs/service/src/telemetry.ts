@@ -86,6 +86,11 @@ export class Telemetry {
     else this.log.info(entry, 'call refused');
   }
 
+  /** A request that did not get as far as a call: who sent it was not looked at. */
+  httpRefused({ status, reason }: { status: number; reason: string }): void {
+    this.log.info({ status, reason }, 'http request refused');
+  }
+
   failedAfterDeadline(callId: string, method: string, cause: unknown): void {
     this.log.warn({ callId, method, err: cause }, 'call failed after its deadline had passed');
   }
@@ -102,7 +107,7 @@ export class Telemetry {
     openStreams.add(-1, { 'rpc.method': method });
   }
 
-  serviceStarted(o: { address: string; spiffeId: string }): void {
+  serviceStarted(o: { address: string; httpAddress: string | undefined; spiffeId: string }): void {
     this.log.info(o, 'service started');
   }
 

@@ -87,6 +87,7 @@ export class World {
     const running = await startService(definition, {
       identity: await this.identity({ kind: 'service', id: definition.name }),
       listen: '127.0.0.1:0',
+      httpListen: '127.0.0.1:0',
       databaseUrl: settings.databaseUrl ?? new Secret(await this.databaseOf(definition)),
       bus: { carrier: 'postgres' },
       logger: createLogger({ service: definition.name, level: 'error' }),

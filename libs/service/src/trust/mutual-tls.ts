@@ -6,24 +6,29 @@ import type { Identity, IdentityMaterial } from './identity.js';
 import { rememberPeerCertificates } from './peer-certificate.js';
 import { parseSpiffeId } from './spiffe.js';
 
-/** Milliseconds for a handshake; Node's two minutes would let anybody hold connections open by staying silent. */
-const handshakeTimeout = 5_000;
+/**
+ * How every server of ours greets: TLS 1.3, a client certificate of our roots or no connection. A handshake has 5 s;
+ * Node's two minutes would let anybody hold connections open by staying silent.
+ */
+export const mutualTlsOptions = {
+  requestCert: true,
+  rejectUnauthorized: true,
+  minVersion: 'TLSv1.3',
+  handshakeTimeout: 5_000,
+} as const;
 
 /**
- * Server side of mutual TLS: TLS 1.3, a client certificate of our roots or no connection. A renewed identity is taken
- * over for the next handshake; connections that are open keep the certificate they were made with.
+ * Server side of mutual TLS for gRPC. A renewed identity is taken over for the next handshake; connections that are open
+ * keep the certificate they were made with.
  */
 export class MutualTls extends ServerCredentials {
   readonly #stopListening: () => void;
 
   constructor(private readonly identity: Identity) {
-    super(
-      { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3', handshakeTimeout },
-      contextOf(identity.current()),
-    );
+    super(mutualTlsOptions, mutualTlsContext(identity.current()));
     rememberPeerCertificates();
     this.#stopListening = identity.onChange((material) =>
-      this.updateSecureContextOptions(contextOf(material)),
+      this.updateSecureContextOptions(mutualTlsContext(material)),
     );
   }
 
@@ -64,8 +69,11 @@ function serverMistake(certificate: PeerCertificate, serverSpiffeId: string): Er
   );
 }
 
-/** Session tickets are off: a resumed session would skip the check of the client's certificate. */
-function contextOf(material: IdentityMaterial): SecureContextOptions {
+/**
+ * Roots, certificate and key of a server. Session tickets are off: a resumed session would skip the check of the client's
+ * certificate.
+ */
+export function mutualTlsContext(material: IdentityMaterial): SecureContextOptions {
   return {
     ca: rootsOf(material.rootsPem),
     cert: material.chainPem,
