@@ -7,7 +7,7 @@ import { definitions } from '@writ/writd/suite/definitions.js';
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '@writ/writd/suite/environment.js';
 import { layGround, TRUST_DOMAIN } from '@writ/writd/suite/ground.js';
 import { ensureOperator } from '@writ/writd/suite/operator.js';
-import { portsFrom } from '@writ/writd/suite/ports.js';
+import { authzenUrl, portsFrom } from '@writ/writd/suite/ports.js';
 import { Processes } from '@writ/writd/suite/processes.js';
 import { separatePrograms } from '@writ/writd/suite/programs.js';
 import { Stops } from '@writ/writd/suite/stops.js';
@@ -42,7 +42,7 @@ export async function layServices({ folder: path, onEnd }) {
     trustDomain: TRUST_DOMAIN,
     endpoints: Object.fromEntries(suiteServices.map((name) => [name, `127.0.0.1:${ports.services[name]}`])),
     carrier: 'postgres',
-    others: { issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE },
+    others: { issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE, authzen: authzenUrl(ports) },
     startedAt: new SystemClock().now().toISOString(),
     pid: process.pid,
   };

@@ -7,16 +7,21 @@ import { type SuiteService, suiteServices } from '@writ/writd/suite/suite.js';
 import { type Caller, callersOf, type Stranger, strangersOf } from './callers.js';
 import { Contract, type ContractMethod } from './contract.js';
 import { type Answer, RawClient } from './raw-client.js';
+import { RawHttp } from './raw-http.js';
 import { WholeSuite } from './whole-suite.js';
 
 const GOLDEN = 'tests/access.golden.txt';
 const contract = new Contract();
 
-/** A call of the contract, where it is served and who may make it. */
+/** A call of the contract or a route over HTTP, where it is served and who may make it. */
 interface Row {
-  readonly method: ContractMethod;
+  readonly path: string;
+  readonly name: string;
+  /** What it stands under in the table. */
+  readonly group: string;
   readonly service: SuiteService;
   readonly who: readonly Who[];
+  ask(how: Identity | { rootPem: string }): Promise<Answer>;
 }
 
 let suite: WholeSuite;
@@ -26,15 +31,46 @@ let strangers: readonly Stranger[];
 /** `path` and caller → what came back. */
 const answers = new Map<string, Answer>();
 
-const rows: Row[] = contract.methods.flatMap((method) =>
+const calls: Row[] = contract.methods.flatMap((method) =>
   suiteServices.flatMap((service) =>
     definitions[service].edges.flatMap((edge) =>
       Object.entries(edge.service).flatMap(([name, { path }]) =>
-        path === method.path ? [{ method, service, who: whoOf(edge, name) }] : [],
+        path === method.path ? [callRow(method, service, whoOf(edge, name))] : [],
       ),
     ),
   ),
 );
+
+function callRow(method: ContractMethod, service: SuiteService, who: readonly Who[]): Row {
+  const { path, name, service: group } = method;
+  const ask = (how: Identity | { rootPem: string }) =>
+    asked(new RawClient(suite.service(service), how), (client) => client.call(method, harmless(method)));
+  return { path, name, group, service, who, ask };
+}
+
+/** An empty object gets past the access table and no further. */
+const routes: Row[] = suiteServices.flatMap((service) =>
+  (definitions[service].httpEdges ?? []).flatMap((edge) =>
+    Object.entries(edge.routes).map(([name, route]): Row => {
+      const { path, who } = route;
+      const ask = (how: Identity | { rootPem: string }) =>
+        asked(new RawHttp(suite.service(service), how), (client) => client.call(route, '{}'));
+      return { path, name, group: `${service} over HTTP`, service, who, ask };
+    }),
+  ),
+);
+const rows = [...calls, ...routes];
+
+async function asked<Client extends { close(): void }>(
+  client: Client,
+  ask: (client: Client) => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await ask(client);
+  } finally {
+    client.close();
+  }
+}
 
 function whoOf(edge: EdgeClass, name: string): readonly Who[] {
   const who = edge.access[name];
@@ -53,16 +89,11 @@ function harmless({ request, requestStream, encode }: ContractMethod): Buffer {
 }
 
 async function callAllAs(name: string, how: Identity | { rootPem: string }): Promise<void> {
-  const clients = new Map(
-    suiteServices.map((service) => [service, new RawClient(suite.service(service), how)]),
-  );
   await Promise.all(
-    rows.map(async ({ method, service }) => {
-      const answer = await clients.get(service)?.call(method, harmless(method));
-      if (answer !== undefined) answers.set(`${method.path} ${name}`, answer);
+    rows.map(async ({ path, ask }) => {
+      answers.set(`${path} ${name}`, await ask(how));
     }),
   );
-  for (const client of clients.values()) client.close();
 }
 
 function answerOf(path: string, name: string): Answer {
@@ -89,7 +120,7 @@ afterAll(async () => {
 
 describe('the calls of the contract', () => {
   it('are served, each by one service', () =>
-    expect(rows.map(({ method }) => method.path)).toEqual(contract.methods.map(({ path }) => path)));
+    expect(calls.map(({ path }) => path)).toEqual(contract.methods.map(({ path }) => path)));
 
   it('are all answered by something that is there', () => {
     const missing = [...answers].filter(
@@ -102,12 +133,10 @@ describe('the calls of the contract', () => {
 
 describe('a caller', () => {
   it('is let in exactly where the access row names it', () => {
-    const mistakes = rows.flatMap(({ method, who }) =>
+    const mistakes = rows.flatMap(({ path, who }) =>
       callers
-        .filter(
-          ({ name, fits }) => isLetIn(answerOf(method.path, name)) !== who.some((one) => fits.includes(one)),
-        )
-        .map(({ name }) => `${method.path} as ${name}: ${reasonOf(answerOf(method.path, name))}`),
+        .filter(({ name, fits }) => isLetIn(answerOf(path, name)) !== who.some((one) => fits.includes(one)))
+        .map(({ name }) => `${path} as ${name}: ${reasonOf(answerOf(path, name))}`),
     );
     expect(mistakes).toEqual([]);
   });
@@ -122,7 +151,7 @@ describe('a caller', () => {
     const states = new Set(
       callers.flatMap(({ name }) =>
         rows
-          .map(({ method }) => answerOf(method.path, name))
+          .map(({ path }) => answerOf(path, name))
           .map((answer) => ('error' in answer ? answer.error.status : 'OK')),
       ),
     );
@@ -133,7 +162,7 @@ describe('a caller', () => {
   it.each(['no certificate', 'a foreign authority', 'an expired certificate'])(
     'with %s does not get as far as a service',
     (name) => {
-      const ends = rows.map(({ method }) => answerOf(method.path, name));
+      const ends = rows.map(({ path }) => answerOf(path, name));
       expect(new Set(ends.map((end) => ('error' in end ? end.error.status : 'ANSWERED')))).toEqual(
         new Set(['UNAVAILABLE']),
       );
@@ -141,7 +170,7 @@ describe('a caller', () => {
   );
 
   it('whose certificate names another trust domain is nobody', () => {
-    const ends = rows.map(({ method }) => answerOf(method.path, 'another trust domain'));
+    const ends = rows.map(({ path }) => answerOf(path, 'another trust domain'));
     expect(new Set(ends.map(reasonOf))).toEqual(new Set(['PEER_UNIDENTIFIED']));
   });
 });
@@ -159,8 +188,8 @@ it('is the table that a reviewer has read', () => {
 
 /** Who got past the access table of each call, as observed: people by role, then machines. */
 function goldenText(): string {
-  const shown = callers.filter(({ name }) => rows.some(({ method }) => isLetIn(answerOf(method.path, name))));
-  const width = Math.max(...rows.map(({ method }) => method.name.length)) + 4;
+  const shown = callers.filter(({ name }) => rows.some(({ path }) => isLetIn(answerOf(path, name))));
+  const width = Math.max(...rows.map(({ name }) => name.length)) + 4;
   const head = [
     'Who may call what, as tried on the running services by tests/access.spec.ts.',
     '`x` may call; `.` is refused with CALLER_NOT_ALLOWED. Written anew by UPDATE_GOLDEN=1; read every change.',
@@ -172,10 +201,10 @@ function goldenText(): string {
     '',
     ...shown.map(({ name }, column) => `${' '.repeat(width)}${'|  '.repeat(column)}${name}`),
   ];
-  const lines = rows.map(({ method }, index) => {
-    const cells = shown.map(({ name }) => (isLetIn(answerOf(method.path, name)) ? 'x' : '.')).join('  ');
-    const isFirst = rows[index - 1]?.method.service !== method.service;
-    return `${isFirst ? `\n${method.service}\n` : ''}${`  ${method.name}`.padEnd(width)}${cells}`;
+  const lines = rows.map(({ path, name: title, group }, index) => {
+    const cells = shown.map(({ name }) => (isLetIn(answerOf(path, name)) ? 'x' : '.')).join('  ');
+    const isFirst = rows[index - 1]?.group !== group;
+    return `${isFirst ? `\n${group}\n` : ''}${`  ${title}`.padEnd(width)}${cells}`;
   });
   return `${[...head, ...lines].join('\n')}\n`;
 }

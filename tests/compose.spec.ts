@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { commonSettings, settings } from '@writ/service';
+import { settings, settingsTable } from '@writ/service';
 import { definitions } from '@writ/writd/suite/definitions.js';
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '@writ/writd/suite/environment.js';
 import { portsFrom } from '@writ/writd/suite/ports.js';
@@ -88,7 +88,7 @@ describe('the composition', () => {
   it.each(suiteServices)('tells %s every setting that it needs and none that it does not know', (service) => {
     const { command, environment = {} } = container(service);
     expect(command).toEqual([`apps/${service}/dist/main.js`]);
-    const table = { ...commonSettings, ...definitions[service].settings?.table };
+    const table = settingsTable(definitions[service]);
     const given = Object.keys(environment).map((name) => name.replace(/_FILE$/, ''));
     const known = Object.keys(table).map(settings.environmentName);
     const plain = Object.keys(environment).filter((name) => !known.includes(name));
@@ -101,7 +101,9 @@ describe('the composition', () => {
   });
 
   it.each(suiteServices)('publishes %s where the CLI looks for it', (service) => {
-    expect(container(service).ports).toEqual([`127.0.0.1:${portsFrom(7_400).services[service]}:7443`]);
+    const { services, authzen } = portsFrom(7_400);
+    const http = service === 'policy-engine' ? [`127.0.0.1:${authzen}:7444`] : [];
+    expect(container(service).ports).toEqual([`127.0.0.1:${services[service]}:7443`, ...http]);
   });
 
   it.each(suiteServices)(

@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { type ServiceDefinition, SigningKeys, TokenVerifier } from '@writ/service';
+import { AuthzenHttp } from './authzen/authzen.http.js';
+import { Evaluations } from './authzen/evaluation.flow.js';
+import { Searches } from './authzen/search.flow.js';
 import { Decisions } from './decision/decision.flow.js';
 import { DecisionRpc } from './decision/decision.rpc.js';
 import { DecisionRecorder } from './decision/decision.store.js';
@@ -23,9 +26,11 @@ import { PolicyTelemetry } from './telemetry.js';
     ActivePolicies,
     DecisionRecorder,
     Decisions,
+    Evaluations,
     KnowledgeStore,
     PolicyTelemetry,
     PresentedTokens,
+    Searches,
     { provide: PolicyLanguage, useClass: CedarWasm },
     {
       provide: TokenVerifier,
@@ -44,6 +49,7 @@ export const policyEngineService: ServiceDefinition = {
   name: 'policy-engine',
   module: PolicyEngineModule,
   edges: [DecisionRpc, PolicySetRpc],
+  httpEdges: [AuthzenHttp],
   views: [DecisionView, PolicySetView],
   reactions: [SigningKeys, KnowledgeReactions],
   background: [SigningKeys, KnowledgeFeed, Locks, RequestSweep],

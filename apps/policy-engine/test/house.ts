@@ -86,11 +86,12 @@ export class House {
 
   /** Another replica, or the same again after it was stopped. */
   async startEngine(
-    wish: { factsAgeMsMax?: number; settings?: Partial<StartSettings> } = {},
+    wish: { factsAgeMsMax?: number; settings?: Partial<StartSettings>; identity?: Identity } = {},
   ): Promise<RunningService> {
     const engine = await this.world.service(policyEngineService, {
       ...wish.settings,
       databaseUrl: this.engineUrl,
+      ...(wish.identity !== undefined && { identity: wish.identity }),
       own: new PolicyEngineSettings({
         sessionBrokerAddress: this.broker.address,
         tokenIssuer: ISSUER,
@@ -158,7 +159,13 @@ export class House {
 
   /** An agent with a mandate to pay up to 5 000 each and 20 000 in total, in an open session that the engine knows. */
   async worker(
-    wish: { total?: string; calls?: bigint; agent?: Partial<AgentRegistered> & { score?: number } } = {},
+    wish: {
+      total?: string;
+      calls?: bigint;
+      agent?: Partial<AgentRegistered> & { score?: number };
+      /** Beside payments and reading databases. */
+      details?: { type: string; actions: string[]; identifier?: string; locations?: string[] }[];
+    } = {},
   ): Promise<Worker> {
     const { agentId, identity } = await this.agent(wish.agent);
     const mandateId = this.world.clock.newId('mdt');
@@ -175,6 +182,7 @@ export class House {
           constraints: { amountMax: { currencyCode: 'EUR', value: '5000' } },
         },
         { type: 'database', actions: ['read'] },
+        ...(wish.details ?? []),
       ],
       limits: {
         amountTotal: { currencyCode: 'EUR', value: wish.total ?? '20000' },

@@ -50,7 +50,8 @@ export class Decisions {
    */
   async decide(asked: Asked, call: Call): Promise<{ made: DecisionMade; pos: number | undefined }> {
     const question = questionOf(asked, call);
-    return this.#settle(asked, question, await this.#verdict(asked, question), call);
+    const verdict = (await this.staleVerdict(asked)) ?? this.wouldDecide(question);
+    return this.#settle(asked, question, verdict, call);
   }
 
   /**
@@ -68,6 +69,31 @@ export class Decisions {
       const reused = deny('REQUEST_ID_REUSED', cause.message);
       return this.#settle(unremembered, questionOf(asked, call), reused, call);
     }
+  }
+
+  /**
+   * What would be decided now, from memory. Nothing is recorded, and nothing is used up: what limits have left is not
+   * looked at.
+   */
+  wouldDecide(question: Question): Verdict {
+    return decide(question, {
+      known: this.knowledge.known,
+      factsStaleBecause: this.knowledge.staleBecause(),
+      locks: this.locks.current(),
+      policies: this.policies.current(),
+    });
+  }
+
+  /** Why facts or stop orders that this question must know are not known here; undefined when they are. */
+  async staleVerdict({ claims, atLeast }: Pick<Asked, 'claims' | 'atLeast'>): Promise<Verdict | undefined> {
+    const { min_seq: lockSeq } = claims;
+    if (atLeast.length > 0 && !(await this.knowledge.reached(atLeast, factsMsMax))) {
+      const missing = atLeast.map(({ source, pos }) => `\`${source}/${pos}\``).join(', ');
+      return deny('FACTS_STALE', `not all of ${missing} are known here after ${factsMsMax} ms`);
+    }
+    if (lockSeq !== undefined && !(await this.locks.reached(BigInt(lockSeq))))
+      return deny('LOCKS_STALE', `stop orders up to ${lockSeq} are not known here yet`);
+    return undefined;
   }
 
   async #settle(asked: Asked, question: Question, verdict: Verdict, call: Call) {
@@ -99,22 +125,6 @@ export class Decisions {
         'the decision could not be recorded, so nothing is allowed; ask again',
       );
     }
-  }
-
-  async #verdict({ claims, atLeast }: Asked, question: Question): Promise<Verdict> {
-    const { min_seq: lockSeq } = claims;
-    if (atLeast.length > 0 && !(await this.knowledge.reached(atLeast, factsMsMax))) {
-      const missing = atLeast.map(({ source, pos }) => `\`${source}/${pos}\``).join(', ');
-      return deny('FACTS_STALE', `not all of ${missing} are known here after ${factsMsMax} ms`);
-    }
-    if (lockSeq !== undefined && !(await this.locks.reached(BigInt(lockSeq))))
-      return deny('LOCKS_STALE', `stop orders up to ${lockSeq} are not known here yet`);
-    return decide(question, {
-      known: this.knowledge.known,
-      factsStaleBecause: this.knowledge.staleBecause(),
-      locks: this.locks.current(),
-      policies: this.policies.current(),
-    });
   }
 
   #draft({ claims, approvalId, requestId }: Asked, question: Question, verdict: Verdict, call: Call): Draft {
@@ -161,7 +171,17 @@ const outcomes = {
   'approval-needed': Outcome.OUTCOME_APPROVAL_NEEDED,
 } as const;
 
-function questionOf({ claims, action, approvalId }: Asked, call: Call): Question {
+/** What a token says of its session. */
+export type SessionClaims = Pick<
+  AccessTokenClaims,
+  'sid' | 'client_id' | 'sub' | 'mandate_id' | 'delegation_ids'
+>;
+
+export function questionOf(
+  o: { readonly claims: SessionClaims } & Pick<Asked, 'action' | 'approvalId'>,
+  call: Call,
+): Question {
+  const { claims, action, approvalId } = o;
   return {
     at: call.at,
     sessionId: claims.sid,

@@ -19,22 +19,17 @@ import {
   check,
   enumValue,
   id,
-  integer,
   list,
-  matching,
   optional,
   Pages,
-  type Problem,
   RoleDirectory,
-  requestId,
   required,
 } from '@writ/service';
 import { type Asked, Decisions } from './decision.flow.js';
 import { DecisionView, type RecordedDecision } from './decision.view.js';
-import { knowledgeSources } from './knowledge.facts.js';
 import { PresentedTokens } from './presented-token.store.js';
+import { askers, questionProblems } from './question.message.js';
 
-const askers = ['agent', 'enforcement-point', 'service:vault'] as const;
 /** These read every decision; agents read their own, and people what they sponsor or have granted. */
 const readers = ['admin', 'operator', 'auditor', 'security'] as const;
 
@@ -58,8 +53,6 @@ export const decisionAccess = {
 const refuse = refusals({ DECISION_UNKNOWN: 'not-found' });
 
 const batchMax = 100;
-const positionsMax = 8;
-const sources: readonly string[] = [...knowledgeSources, 'policy-engine'];
 
 @Injectable()
 export class DecisionRpc implements Calls<typeof DecisionServiceService> {
@@ -75,7 +68,7 @@ export class DecisionRpc implements Calls<typeof DecisionServiceService> {
   ) {}
 
   async decide(request: DecideRequest, call: Call): Promise<DecideResponse> {
-    check(problemsOf(request, call, ''));
+    check(questionProblems(request, call, ''));
     return answerMessage(await this.decisions.decide(await this.#read(request, call, 'action'), call));
   }
 
@@ -84,7 +77,7 @@ export class DecisionRpc implements Calls<typeof DecisionServiceService> {
     check(
       Object.assign(
         {},
-        ...requests.map((request, place) => problemsOf(request, call, `requests[${place}].`)),
+        ...requests.map((request, place) => questionProblems(request, call, `requests[${place}].`)),
       ),
     );
     // All of them are read before the first is decided: one bad token decides nothing.
@@ -132,24 +125,6 @@ export class DecisionRpc implements Calls<typeof DecisionServiceService> {
     const held = await this.roles.rolesOf(caller.id);
     return readers.some((role) => held.has(role)) || caller.id === personId || caller.id === sponsorId;
   }
-}
-
-function problemsOf(request: DecideRequest, call: Call, path: string): Record<string, Problem> {
-  const { token, presentedCertificateSha256: certificate, approvalId, atLeast } = request;
-  const digest = matching(certificate, /^[A-Za-z0-9_-]{43}$/, 'the base64url SHA-256 of a certificate');
-  const position = ({ source, pos }: { source: string; pos: bigint }) =>
-    sources.includes(source)
-      ? integer(pos, { max: Number.MAX_SAFE_INTEGER })
-      : `must name one of ${sources.map((name) => `\`${name}\``).join(', ')}`;
-  return {
-    [`${path}token`]: required(token),
-    [`${path}presented_certificate_sha256`]:
-      call.caller.kind === 'agent' ? optional(certificate, digest) : required(certificate, digest),
-    [`${path}action`]: required(request.action),
-    [`${path}approval_id`]: optional(approvalId, id('apr', approvalId)),
-    [`${path}at_least`]: list(atLeast, { max: positionsMax, rule: position }),
-    [`${path}request_id`]: optional(request.requestId, requestId(request.requestId)),
-  };
 }
 
 function answerMessage({ made, pos }: { made: DecisionMade; pos: number | undefined }): DecideResponse {

@@ -53,6 +53,8 @@ export interface Known {
   /** Whether the person is registered and has not left. */
   isPresent(personId: string): boolean | undefined;
   session(id: string): KnownSession | undefined;
+  /** All that are known, ended ones too, in no order. */
+  sessions(): Iterable<KnownSession>;
   hop(id: string): Hop | undefined;
   /** Only approvals that were granted. */
   approval(id: string): KnownApproval | undefined;
@@ -88,6 +90,10 @@ export class Knowledge implements Known {
 
   session(id: string): KnownSession | undefined {
     return this.#sessions.get(id)?.value;
+  }
+
+  *sessions(): Iterable<KnownSession> {
+    for (const { value } of this.#sessions.values()) yield value;
   }
 
   hop(id: string): Hop | undefined {

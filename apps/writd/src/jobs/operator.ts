@@ -2,8 +2,8 @@ import { Home, openTrustDomain, readSettings, type SuiteRecord, SystemClock, set
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '../suite/environment.js';
 import { TRUST_DOMAIN } from '../suite/ground.js';
 import { ensureOperator, renewProfile } from '../suite/operator.js';
-import { portsFrom } from '../suite/ports.js';
-import { type SuiteService, suiteServices } from '../suite/suite.js';
+import { authzenUrl, type Ports, portsFrom } from '../suite/ports.js';
+import { suiteServices } from '../suite/suite.js';
 import { runJob } from './job.js';
 
 const table = {
@@ -23,8 +23,8 @@ await runJob('operator', async (say) => {
   const { trustDomainDir: dir, homeDir, registryAddress, publishedBase } = readSettings(table, process.env);
   const trust = await openTrustDomain({ name: TRUST_DOMAIN, dir, clock: new SystemClock() });
   const home = new Home(homeDir);
-  const { services } = portsFrom(publishedBase);
-  const published = recordOf((service) => `127.0.0.1:${services[service]}`);
+  const ports = portsFrom(publishedBase);
+  const published = recordOf(ports);
   const endpoints = { ...published.endpoints, registry: registryAddress };
   await ensureOperator(home, { ...published, endpoints }, trust);
   for (const name of await home.profiles()) await renewProfile(home, name, trust);
@@ -32,12 +32,12 @@ await runJob('operator', async (say) => {
   say(`profiles ${(await home.profiles()).join(', ')}`);
 });
 
-function recordOf(addressOf: (service: SuiteService) => string): SuiteRecord {
+function recordOf(ports: Ports): SuiteRecord {
   return {
     trustDomain: TRUST_DOMAIN,
-    endpoints: Object.fromEntries(suiteServices.map((name) => [name, addressOf(name)])),
+    endpoints: Object.fromEntries(suiteServices.map((name) => [name, `127.0.0.1:${ports.services[name]}`])),
     carrier: 'kafka',
-    others: { issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE },
+    others: { issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE, authzen: authzenUrl(ports) },
     startedAt: new SystemClock().now().toISOString(),
     pid: process.pid,
   };

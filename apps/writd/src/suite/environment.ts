@@ -53,7 +53,7 @@ export function ownEnvironment(service: SuiteService, ports: Ports, folder: Data
     case 'session-broker':
       return { ...tokens, WRIT_SIGNING_KEY_FILE: `${folder.folder('keys')}/token-signing.pem` };
     case 'policy-engine':
-      return { ...tokens, ...sessionBroker };
+      return { ...tokens, ...sessionBroker, WRIT_HTTP_LISTEN: `127.0.0.1:${ports.authzen}` };
     case 'vault':
       return {
         ...tokens,

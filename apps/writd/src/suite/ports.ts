@@ -5,6 +5,8 @@ import { type SuiteService, suiteServices } from './suite.js';
 export interface Ports {
   readonly services: Readonly<Record<SuiteService, number>>;
   readonly postgres: number;
+  /** HTTP of the policy engine: the AuthZEN Authorization API. */
+  readonly authzen: number;
   /** Of each service where it is a process of its own; `writd` itself has the registry's. */
   readonly metrics: Readonly<Record<SuiteService, number>>;
 }
@@ -15,7 +17,17 @@ export function portsFrom(base: number): Ports {
       SuiteService,
       number
     >;
-  return { services: counted(base + 1), postgres: base + 10, metrics: counted(base + 15) };
+  return {
+    services: counted(base + 1),
+    postgres: base + 10,
+    authzen: base + 11,
+    metrics: counted(base + 15),
+  };
+}
+
+/** Under which name a client on this machine reaches the Authorization API. */
+export function authzenUrl({ authzen }: Ports): string {
+  return `https://127.0.0.1:${authzen}`;
 }
 
 const ASK_EVERY_MS = 100;

@@ -6,7 +6,7 @@ import { definitions } from './definitions.js';
 import { TOKEN_AUDIENCE, TOKEN_ISSUER } from './environment.js';
 import { type Ground, layGround, postgresFolder, TRUST_DOMAIN } from './ground.js';
 import { ensureOperator, renewProfile } from './operator.js';
-import { type Ports, portsFrom, requireFree } from './ports.js';
+import { authzenUrl, type Ports, portsFrom, requireFree } from './ports.js';
 import { Processes } from './processes.js';
 import { engineOrder, engineProgram, separatePrograms } from './programs.js';
 import type { Stops } from './stops.js';
@@ -33,7 +33,11 @@ export async function startSuite(
   // Not only after a crash: a start that was interrupted may have let go of the folder and not of its server.
   await LocalPostgres.endEarlier(postgresFolder(folder));
   await requireFree(
-    [['PostgreSQL', ports.postgres], ...suiteServices.map((name) => [name, ports.services[name]] as const)],
+    [
+      ['PostgreSQL', ports.postgres],
+      ...suiteServices.map((name) => [name, ports.services[name]] as const),
+      ['AuthZEN', ports.authzen],
+    ],
     folder.afterCrash ? LEFTOVERS_MS_MAX : 0,
   );
   const processes = new Processes(ports, folder, onFatal);
@@ -77,6 +81,7 @@ function recordOf(options: Options, ports: Ports, folder: DataFolder, ground: Gr
     others: {
       issuer: TOKEN_ISSUER,
       audience: TOKEN_AUDIENCE,
+      authzen: authzenUrl(ports),
       postgres: `127.0.0.1:${ports.postgres}`,
       ...(ground.kafkaBrokers.length > 0 && { kafka: ground.kafkaBrokers.join(',') }),
       siemFiles: folder.inside('siem'),
