@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EventStore } from '@writ/event-store';
 import {
+  createTrustDomain,
   Identity,
   MAX_REQUEST_BYTES,
   newMaterial,
@@ -66,22 +68,23 @@ const head = (length: number | string, extra = '') =>
 describe('a connection', () => {
   const attempt = (material: ConstructorParameters<typeof AuthzenClient>[1]) => {
     const client = new AuthzenClient(house.engine.httpAddress ?? '', material);
-    return client.post(EVALUATION, evaluation(worker, '5')).then(
+    const answer = client.post(EVALUATION, evaluation(worker, '5')).then(
       ({ status }) => status,
       () => 'no answer',
     );
+    return answer.finally(() => client.close());
   };
 
   it('is not made without a certificate', async () =>
     expect(await attempt({ rootsPem: house.gateway.current().rootsPem })).toBe('no answer'));
 
   it('is not made with a certificate of another authority', async () => {
-    const elsewhere = await House.build({ policies: false });
-    const { chainPem, keyPem } = elsewhere.gateway.current();
-    const material = { rootsPem: house.gateway.current().rootsPem, chainPem, keyPem: keyPem.reveal() };
-    expect(await attempt(material)).toBe('no answer');
-    await elsewhere.stop();
-  }, 60_000);
+    const { clock, folder } = house.world;
+    const elsewhere = await createTrustDomain({ name: 'writ.test', dir: join(folder, 'elsewhere'), clock });
+    const { spiffeId, rootsPem } = house.gateway.current();
+    const { chainPem, keyPem } = await newMaterial({ trustDomain: elsewhere, spiffeId, ttlSeconds: 3_600 });
+    expect(await attempt({ rootsPem, chainPem, keyPem: keyPem.reveal() })).toBe('no answer');
+  });
 
   it('is made with the renewed certificate of the service, without a restart', async () => {
     const spiffeId = 'spiffe://writ.test/service/policy-engine';
@@ -134,7 +137,7 @@ describe('a request', () => {
     ['for a host that is none', 'POST', EVALUATION, { host: 'x"/y' }, 400, 'HEADER_INVALID'],
   ])('%s is told so', async (_, method, path, headers, status, reason) => {
     const sent = { 'content-type': 'application/json', ...headers };
-    const answer = await point.send(method, path, '{}', sent);
+    const answer = await point.send(method, path, method === 'GET' ? '' : '{}', sent);
     expect([answer.status, answer.json.reason]).toEqual([status, reason]);
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.headers.allow).toBe(status === 405 ? 'POST' : undefined);
@@ -161,6 +164,20 @@ describe('a request', () => {
     const [fact] = await house.engine.app.get(EventStore).readAfter(pos - 1, 1);
     expect(fact?.meta.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-/);
     expect(fact?.meta.callId).toBe(headers['writ-call-id']);
+  });
+
+  it('that is refused costs nobody a connection', async () => {
+    const { socket, heard } = await raw(house.engine, house.gateway);
+    const body = '{}';
+    const refused = head(body.length).replace(EVALUATION, '/nowhere') + body;
+    socket.write(
+      `${refused}${refused}GET /.well-known/authzen-configuration HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    expect([...(await heard).matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual([
+      '404',
+      '404',
+      '200',
+    ]);
   });
 
   it('of exactly 1 MiB is read, and one byte more is too much', async () => {

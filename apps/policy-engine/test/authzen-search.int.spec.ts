@@ -62,6 +62,8 @@ describe('a search for actions', () => {
   it.each<[string, object]>([
     ['a thing outside the grant', { resource: { type: 'invoice', id: 'invoices/9' } }],
     ['a type that nobody knows', { resource: { type: 'spaceship', id: 'x' } }],
+    ['a type that is no word here', { resource: { type: 'Space-Ship', id: 'x' } }],
+    ['a thing that no place can be', { resource: { type: 'invoice', id: 'a/../b' } }],
     ['what needs an amount', { resource: { type: 'payment', id: 'invoices/A' } }],
     [
       'a type of subject that nobody knows',

@@ -16,18 +16,20 @@ function decoded(error: unknown) {
 }
 
 describe('errors on the wire', () => {
-  it.each<[RefusalKind, string]>([
-    ['invalid', 'INVALID_ARGUMENT'],
-    ['unauthenticated', 'UNAUTHENTICATED'],
-    ['forbidden', 'PERMISSION_DENIED'],
-    ['not-found', 'NOT_FOUND'],
-    ['conflict', 'ALREADY_EXISTS'],
-    ['stale', 'ABORTED'],
-    ['precondition', 'FAILED_PRECONDITION'],
-    ['exhausted', 'RESOURCE_EXHAUSTED'],
-    ['unavailable', 'UNAVAILABLE'],
-  ])('a refusal of kind `%s` is %s', (kind, name) => {
-    expect(decoded(new Refusal('SOME_CODE', kind, 'no'))).toMatchObject({
+  it.each<[RefusalKind, string, number]>([
+    ['invalid', 'INVALID_ARGUMENT', 400],
+    ['unauthenticated', 'UNAUTHENTICATED', 401],
+    ['forbidden', 'PERMISSION_DENIED', 403],
+    ['not-found', 'NOT_FOUND', 404],
+    ['conflict', 'ALREADY_EXISTS', 409],
+    ['stale', 'ABORTED', 409],
+    ['precondition', 'FAILED_PRECONDITION', 409],
+    ['exhausted', 'RESOURCE_EXHAUSTED', 429],
+    ['unavailable', 'UNAVAILABLE', 503],
+  ])('a refusal of kind `%s` is %s, and %i over HTTP', (kind, name, httpStatus) => {
+    const refusal = new Refusal('SOME_CODE', kind, 'no');
+    expect(toWire(refusal, callId).httpStatus).toBe(httpStatus);
+    expect(decoded(refusal)).toMatchObject({
       status: name,
       reason: 'SOME_CODE',
       callId,

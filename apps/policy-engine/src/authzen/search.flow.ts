@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AccessTokenClaims, Action, Hop } from '@writ/authority';
-import { actionJson } from '@writ/authority';
+import { type AccessTokenClaims, type Action, actionJson, type Hop } from '@writ/authority';
 import { type Call, type Json, Refusal } from '@writ/kernel';
 import { type Page, Pages } from '@writ/service';
 import { Decisions, questionOf, type SessionClaims } from '../decision/decision.flow.js';
@@ -19,7 +18,17 @@ import {
 } from './authzen.js';
 import { proofProblems } from './evaluation.flow.js';
 import { MemberReader, type Members, own } from './members.js';
-import { type Found, searched, thingEntity, thingKey, thingsOf, verbsOf } from './search.js';
+import {
+  behindAgent,
+  type Found,
+  searched,
+  sessionKey,
+  sessionsInOrder,
+  thingEntity,
+  thingKey,
+  thingsOf,
+  verbsOf,
+} from './search.js';
 
 export interface SearchJson {
   readonly results: readonly object[];
@@ -48,7 +57,7 @@ export class Searches {
   /** Verbs for one thing. An action whose verdict depends on an amount is not found: a search for verbs names none. */
   async actions(body: Members, call: Call): Promise<SearchJson> {
     const { reader, tuple, subject, open } = this.#begin(body, call);
-    const named = readAction(reader, { ...tuple, action: undefined }, { name: 'any' });
+    const named = readNamed(reader, { ...tuple, action: undefined }, { name: 'any' });
     const page = open({ search: 'action', subject, action: named && actionJson(named) });
     const searcher = await this.#searcher(reader, tuple, subject, call);
     if (searcher === undefined || named === undefined) return nothing;
@@ -66,7 +75,7 @@ export class Searches {
   /** Things for one verb, of those that the grants name one by one. */
   async resources(body: Members, call: Call): Promise<SearchJson> {
     const { reader, tuple, subject, open } = this.#begin(body, call);
-    const named = readAction(reader, tuple, { id: '' });
+    const named = readNamed(reader, tuple, { id: '' });
     const page = open({ search: 'resource', subject, action: named && actionJson(named) });
     const searcher = await this.#searcher(reader, tuple, subject, call);
     if (searcher === undefined || named === undefined) return nothing;
@@ -96,20 +105,19 @@ export class Searches {
   async subjects(body: Members, call: Call): Promise<SearchJson> {
     const { reader, tuple, open } = this.#begin(body, call, { subjectId: 'ignored' });
     const type = reader.text(own(tuple.subject ?? {}, 'type'), 'subject.type');
-    const action = readAction(reader, tuple);
+    const action = readNamed(reader, tuple);
     const page = open({ search: 'subject', type, action: action && actionJson(action) });
-    reader.end();
     if (type !== SUBJECT_TYPE || action === undefined) return nothing;
-    const sessions = this.#openSessions(call);
     return searchJson(
       page,
       searched({
-        candidates: [...sessions.keys()].sort(),
-        key: (agentId) => agentId,
+        candidates: sessionsInOrder(this.#openSessions(call), page.after),
+        key: sessionKey,
+        behind: behindAgent,
         ...page,
-        examine: (agentId) =>
-          sessions.get(agentId)?.some((session) => this.#allows(claimsOf(session), action, call))
-            ? ({ type: SUBJECT_TYPE, id: agentId } satisfies Entity)
+        examine: (session) =>
+          this.#allows(claimsOf(session), action, call)
+            ? ({ type: SUBJECT_TYPE, id: session.agentId } satisfies Entity)
             : undefined,
       }),
     );
@@ -166,20 +174,28 @@ export class Searches {
     return { claims, hops };
   }
 
-  #openSessions(call: Call): ReadonlyMap<string, readonly KnownSession[]> {
-    const byAgent = new Map<string, KnownSession[]>();
-    for (const session of this.knowledge.known.sessions()) {
-      if (session.ended || session.expiresAt <= call.at) continue;
-      const sessions = byAgent.get(session.agentId);
-      if (sessions === undefined) byAgent.set(session.agentId, [session]);
-      else sessions.push(session);
-    }
-    return byAgent;
+  *#openSessions({ at }: Call): Iterable<KnownSession> {
+    for (const session of this.knowledge.known.sessions())
+      if (!session.ended && session.expiresAt > at) yield session;
   }
 
   #allows(claims: SessionClaims, action: Action, call: Call): boolean {
     const question = questionOf({ claims, action, approvalId: '' }, call);
     return this.decisions.wouldDecide(question).outcome === 'allow';
+  }
+}
+
+/** What can be spelt in a way that no type, thing or verb of ours is: it is unknown, and not wrong. */
+const names: readonly string[] = ['resource.type', 'resource.id', 'action.name'];
+
+/** Undefined for what nobody can have been granted, and where the reader has found something wrong. */
+function readNamed(...read: Parameters<typeof readAction>): Action | undefined {
+  try {
+    return readAction(...read);
+  } catch (cause) {
+    if (cause instanceof Refusal && cause.fields.every(({ field }) => names.includes(field)))
+      return undefined;
+    throw cause;
   }
 }
 

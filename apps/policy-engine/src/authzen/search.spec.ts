@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Hop } from '@writ/authority';
-import { EXAMINED_MAX, searched, thingsOf, verbsOf } from './search.js';
+import {
+  behindAgent,
+  EXAMINED_MAX,
+  searched,
+  sessionKey,
+  sessionsInOrder,
+  thingsOf,
+  verbsOf,
+} from './search.js';
 
 const hop = (...details: Hop['grant']['details']): Hop => ({
   kind: 'mandate',
@@ -57,5 +65,33 @@ describe('a page', () => {
       results: [],
       last: undefined,
     });
+  });
+});
+
+describe('sessions of agents', () => {
+  const sessions = ['b2', 'a3', 'a1', 'c1', 'b1', 'a2'].map((id) => ({ id, agentId: id.charAt(0) }));
+  const found = (after: string | undefined, allowed: readonly string[], size = 10) =>
+    searched({
+      candidates: sessionsInOrder(sessions, after),
+      key: sessionKey,
+      behind: behindAgent,
+      after,
+      size,
+      examine: ({ id, agentId }) => (allowed.includes(id) ? agentId : undefined),
+    });
+
+  it('come agent by agent, from where a page ended', () => {
+    const ids = (after?: string) => [...sessionsInOrder(sessions, after)].map(({ id }) => id);
+    expect(ids()).toEqual(['a1', 'a2', 'a3', 'b1', 'b2', 'c1']);
+    expect(ids('b\n~')).toEqual(['b1', 'b2', 'c1']);
+  });
+
+  it('are one result for each agent, on whatever page', () => {
+    expect(found(undefined, ['a2', 'a3', 'c1']).results).toEqual(['a', 'c']);
+    const first = found(undefined, ['a1', 'a3', 'b2'], 1);
+    expect(first.results).toEqual(['a']);
+    const second = found(first.last, ['a1', 'a3', 'b2'], 1);
+    expect(second.results).toEqual(['b']);
+    expect(found(second.last, ['a1', 'a3', 'b2'], 1)).toEqual({ results: [], last: undefined });
   });
 });

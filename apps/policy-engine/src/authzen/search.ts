@@ -6,7 +6,7 @@ import type { Entity } from './authzen.js';
  * `/*` names no thing, so nothing below it is found.
  */
 
-/** Candidates are looked at for one page, whether they become results or not. */
+/** So many candidates are looked at for one page, whether they become results or not. */
 export const EXAMINED_MAX = 200;
 
 export interface Thing {
@@ -55,8 +55,10 @@ export interface Found<Result> {
  */
 export function searched<Candidate, Result>(o: {
   /** In the order of their keys. */
-  readonly candidates: readonly Candidate[];
+  readonly candidates: Iterable<Candidate>;
   readonly key: (candidate: Candidate) => string;
+  /** Where to go on behind a candidate that became a result; its key, unless others would give the same result. */
+  readonly behind?: (candidate: Candidate) => string;
   readonly after: string | undefined;
   readonly size: number;
   readonly examine: (candidate: Candidate) => Result | undefined;
@@ -66,14 +68,50 @@ export function searched<Candidate, Result>(o: {
   let last = o.after;
   for (const candidate of o.candidates) {
     const key = o.key(candidate);
-    if (o.after !== undefined && key <= o.after) continue;
+    if (last !== undefined && key <= last) continue;
     if (results.length === o.size || examined === EXAMINED_MAX) return { results, last };
     const result = o.examine(candidate);
     if (result !== undefined) results.push(result);
     examined += 1;
-    last = key;
+    last = result === undefined ? key : (o.behind ?? o.key)(candidate);
   }
   return { results, last: undefined };
+}
+
+/** A session of an agent, as far as a search for agents has to tell them apart. */
+export interface AgentSession {
+  readonly id: string;
+  readonly agentId: string;
+}
+
+/** Sorts sessions by agent. */
+export function sessionKey({ agentId, id }: AgentSession): string {
+  return `${agentId}\n${id}`;
+}
+
+/** Behind every session of the agent: ids hold no character above `~`. */
+export function behindAgent({ agentId }: AgentSession): string {
+  return `${agentId}\n~`;
+}
+
+/**
+ * Sessions in the order of their keys, from the agent on that `after` speaks of. Only those that somebody comes to are put
+ * in order.
+ */
+export function* sessionsInOrder<Session extends AgentSession>(
+  sessions: Iterable<Session>,
+  after: string | undefined,
+): Iterable<Session> {
+  const from = after?.split('\n')[0] ?? '';
+  const byAgent = new Map<string, Session[]>();
+  for (const session of sessions) {
+    if (session.agentId < from) continue;
+    const known = byAgent.get(session.agentId);
+    if (known === undefined) byAgent.set(session.agentId, [session]);
+    else known.push(session);
+  }
+  for (const agentId of [...byAgent.keys()].sort())
+    yield* (byAgent.get(agentId) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function detailsOf(hops: readonly Hop[], type: string) {

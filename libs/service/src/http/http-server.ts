@@ -92,13 +92,19 @@ const tooLarge: HttpRefusal = {
   status: 413,
   reason: 'BODY_TOO_LARGE',
   message: `a body has at most ${MAX_REQUEST_BYTES} bytes`,
+  last: true,
 };
 
 /** The route that a request is for, or why there is none. Nothing but its first line and headers is looked at. */
 function find(request: IncomingMessage, reply: Reply, table: RouteTable): Registered | HttpRefusal {
   const { httpVersion, method = '', url = '', headers } = request;
   if (httpVersion !== '1.1')
-    return { status: 505, reason: 'HTTP_VERSION_UNSUPPORTED', message: 'only HTTP/1.1 is spoken here' };
+    return {
+      status: 505,
+      reason: 'HTTP_VERSION_UNSUPPORTED',
+      message: 'only HTTP/1.1 is spoken here',
+      last: true,
+    };
   if (!reply.hasGoodRequestId) return invalid('`x-request-id` must have 1 to 200 printable ASCII characters');
   if (!hostPattern.test(headers.host ?? ''))
     return invalid('`host` must be a name or an address, and a port');

@@ -12,6 +12,8 @@ export interface HttpRefusal {
   readonly message: string;
   /** Methods that the path has. */
   readonly allow?: string;
+  /** Whether what follows on the connection cannot be understood, or is not waited for. */
+  readonly last?: true;
 }
 
 /** The one answer to one request: JSON, never kept by a cache, with the request's own id on it. */
@@ -39,9 +41,8 @@ export class Reply {
     this.#send(200, 'application/json', json, undefined, false);
   }
 
-  refuse({ status, reason, message, allow }: HttpRefusal): void {
-    // What is left of such a request is not read, so nothing else can follow on its connection.
-    this.#problem({ status, reason, detail: message }, allow, true);
+  refuse({ status, reason, message, allow, last }: HttpRefusal): void {
+    this.#problem({ status, reason, detail: message }, allow, last === true);
   }
 
   fail({ httpStatus, reason, details, fields }: WireError): void {
