@@ -147,6 +147,11 @@ describe('a request', () => {
       ['context.at_least'],
     ],
     [
+      'a position that is an object with a mind of its own',
+      () => evaluation(worker, '5', { at_least: [{ source: 'registry', pos: { toString: 1, valueOf: 2 } }] }),
+      ['context.at_least[0].pos'],
+    ],
+    [
       'a source that nobody is',
       () => evaluation(worker, '5', { at_least: [{ source: 'nobody', pos: '1' }] }),
       ['context.at_least'],
@@ -171,6 +176,11 @@ describe('a request', () => {
     ['a number that JSON does not know', () => withRaw('0x10'), /not JSON/],
     ['half of it missing', () => JSON.stringify(good()).slice(0, -1), /not JSON/],
     ['a list', () => '[]', /JSON object/],
+    [
+      'a list of ten thousand',
+      () => JSON.stringify(evaluation(worker, '5', { at_least: Array(10_000).fill(1) })),
+      /more than 1024/,
+    ],
     ['a depth of 100 000', () => `{"x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, /nested deeper/],
     [
       'a member twice',

@@ -80,10 +80,8 @@ export function readProof(reader: MemberReader, { context = {} }: Tuple): Proof 
 
 /** As `context.approval_id`, or as the access request draft has it, `context.approval.id`. */
 function readApprovalId(reader: MemberReader, context: Members, plain: string): string {
-  const { id: given } = {
-    id: own(reader.optionalObject(own(context, 'approval'), 'context.approval'), 'id'),
-  };
-  const drafted = reader.optionalText(given, 'context.approval.id');
+  const approval = reader.optionalObject(own(context, 'approval'), 'context.approval');
+  const drafted = reader.optionalText(own(approval, 'id'), 'context.approval.id');
   if (plain !== '' && drafted !== '' && plain !== drafted)
     reader.wrong('context.approval.id', 'must be the same as `context.approval_id`');
   return plain === '' ? drafted : plain;
@@ -102,9 +100,8 @@ function readPositions(reader: MemberReader, value: unknown): { source: string; 
     const source = reader.text(own(members, 'source'), `${field}.source`);
     const pos = own(members, 'pos');
     // 64-bit numbers are text in JSON; a number is taken as long as it is exact.
-    const isExact = typeof pos === 'number' ? Number.isSafeInteger(pos) : /^\d{1,16}$/.test(String(pos));
-    if (isExact && (typeof pos === 'number' || typeof pos === 'string'))
-      return [{ source, pos: BigInt(pos) }];
+    if (typeof pos === 'number' && Number.isSafeInteger(pos)) return [{ source, pos: BigInt(pos) }];
+    if (typeof pos === 'string' && /^\d{1,16}$/.test(pos)) return [{ source, pos: BigInt(pos) }];
     reader.wrong(`${field}.pos`, 'must be a position: a whole number, or its digits as text');
     return [];
   });

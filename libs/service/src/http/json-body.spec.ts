@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { JSON_DEPTH_MAX, readJsonObject } from './json-body.js';
+import { JSON_DEPTH_MAX, JSON_WIDTH_MAX, readJsonObject } from './json-body.js';
 
 const read = (text: string) => readJsonObject(Buffer.from(text));
 const nested = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
@@ -11,6 +11,7 @@ describe('a body', () => {
     '{"a":"b","b":"a","c":{"a":"{[","\\\\":1,"\\"":2}}',
     '{"a":"ends with a backslash \\\\","b":1}',
     nested(JSON_DEPTH_MAX),
+    `{"a":[${Array(JSON_WIDTH_MAX).fill('{"a":1,"b":2}')}],"b":[]}`,
   ])('is what JSON says it is: %.40s', (text) => expect(read(text)).toEqual(JSON.parse(text)));
 
   it.each<[string, string, RegExp]>([
@@ -27,6 +28,13 @@ describe('a body', () => {
     ['a member twice in two spellings', '{"ab":1,"\\u0061b":2}', /twice/],
     ['__proto__ twice', '{"__proto__":1,"__proto__":2}', /twice/],
     ['one level too many', nested(JSON_DEPTH_MAX + 1), /nested deeper/],
+    ['a list too long', `{"a":[${Array(JSON_WIDTH_MAX + 1).fill(1)}]}`, /more than 1024/],
+    [
+      'too many members',
+      JSON.stringify(Object.fromEntries(Array.from({ length: JSON_WIDTH_MAX + 1 }, (_, one) => [one, 1]))),
+      /more than 1024/,
+    ],
+    ['nothing but commas', ','.repeat(5_000), /more than 1024/],
     ['half a million levels', '['.repeat(500_000), /nested deeper/],
   ])('with %s is refused', (_, text, message) => expect(() => read(text)).toThrow(message));
 

@@ -5,10 +5,17 @@ import type { JsonMembers } from './http-edge.js';
 /** Deepest nesting of a body; the deepest request of ours has seven levels. */
 export const JSON_DEPTH_MAX = 32;
 
+/**
+ * Most members of one object, and most items of one list. Defaults of a batch are read for each of its parts, so without a
+ * bound one body would be a hundred.
+ */
+export const JSON_WIDTH_MAX = 1_024;
+
 const quote = 0x22;
 const backslash = 0x5c;
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
 const colon = 0x3a;
+const comma = 0x2c;
 const spaces: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /**
@@ -39,12 +46,14 @@ function parsed(text: string): unknown {
 }
 
 /**
- * Looks at depth and names only, in one pass before anything is built. Of a text that is no JSON it may find nothing: the
+ * Looks at depth, width and names only, in one pass before anything is built. Of a text that is no JSON it may find nothing: the
  * parser does.
  */
 function checkNesting(text: string): void {
   /** Of each object that is open, the names so far; undefined for an array. */
   const open: (Set<string> | undefined)[] = [];
+  /** Of everything that is open, how many commas it has so far. */
+  const commas: number[] = [];
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
     if (unit === quote) {
@@ -57,7 +66,16 @@ function checkNesting(text: string): void {
       if (open.length === JSON_DEPTH_MAX)
         throw invalid(`the body is nested deeper than ${JSON_DEPTH_MAX} levels`);
       open.push(unit === openBrace ? new Set() : undefined);
-    } else if (unit === closeBrace || unit === closeBracket) open.pop();
+      commas.push(0);
+    } else if (unit === closeBrace || unit === closeBracket) {
+      open.pop();
+      commas.pop();
+    } else if (unit === comma) {
+      const width = (commas.pop() ?? 0) + 1;
+      if (width === JSON_WIDTH_MAX)
+        throw invalid(`the body has an object or a list with more than ${JSON_WIDTH_MAX} members`);
+      commas.push(width);
+    }
   }
 }
 
