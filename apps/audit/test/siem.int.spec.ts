@@ -40,11 +40,9 @@ async function record(count: number): Promise<number> {
 async function fileEvents(): Promise<(OcsfEvent & Proven)[]> {
   const names = (await readdir(directory).catch(() => [])).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
-  return texts
-    .join('')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
+  // What stands behind the last line break is still being written.
+  const lines = texts.flatMap((text) => text.split('\n').slice(0, -1));
+  return lines.map((line) => JSON.parse(line));
 }
 
 async function topicEvents(): Promise<(OcsfEvent & Proven)[]> {
