@@ -1,6 +1,7 @@
 import type { Refusal } from '@writ/kernel';
 import { conflict } from './event-store.js';
 import { type Append, type Expected, type FactMeta, metaOf, type StoredFact } from './fact.js';
+import { plainArray, textArray } from './pg-array.js';
 
 interface PlacedFact {
   /** Index of its append. */
@@ -15,7 +16,7 @@ interface PlacedFact {
 
 /** The appends of one call as the arrays that the SQL function of `append.sql.ts` takes, and its answer as facts. */
 export class AppendBatch {
-  static readonly placeholders = Array.from({ length: 16 }, (_, place) => `$${place + 1}`).join(', ');
+  static readonly parameterCount = 16;
 
   /** Of each append: how many facts of its stream come before it in this batch. */
   private readonly befores: number[] = [];
@@ -39,6 +40,10 @@ export class AppendBatch {
     });
   }
 
+  get count(): number {
+    return this.facts.length;
+  }
+
   parameters(): readonly unknown[] {
     const { appends, facts } = this;
     const appendOf = ({ of }: PlacedFact) => appends[of] as Append;
@@ -48,20 +53,20 @@ export class AppendBatch {
       return end - data.length;
     });
     return [
-      appends.map(({ streamId }) => streamId),
-      appends.map(({ kind }) => kind),
-      appends.map(({ expected }) => expectedVersion(expected)),
-      this.befores,
-      this.totals,
-      facts.map(({ of }) => of + 1),
-      facts.map(({ nth }) => nth),
-      facts.map((fact) => appendOf(fact).streamId),
-      facts.map((fact) => appendOf(fact).partKey),
-      facts.map((fact) => appendOf(fact).call.at.toISOString()),
-      facts.map(({ id }) => id),
-      facts.map(({ type }) => type),
-      starts,
-      facts.map(({ data }) => data.length),
+      textArray(appends.map(({ streamId }) => streamId)),
+      textArray(appends.map(({ kind }) => kind)),
+      plainArray(appends.map(({ expected }) => expectedVersion(expected))),
+      plainArray(this.befores),
+      plainArray(this.totals),
+      plainArray(facts.map(({ of }) => of + 1)),
+      plainArray(facts.map(({ nth }) => nth)),
+      textArray(facts.map((fact) => appendOf(fact).streamId)),
+      textArray(facts.map((fact) => appendOf(fact).partKey)),
+      plainArray(facts.map((fact) => appendOf(fact).call.at.toISOString())),
+      plainArray(facts.map(({ id }) => id)),
+      textArray(facts.map(({ type }) => type)),
+      plainArray(starts),
+      plainArray(facts.map(({ data }) => data.length)),
       JSON.stringify(facts.map(({ meta }) => meta)),
       Buffer.concat(facts.map(({ data }) => data)),
     ];

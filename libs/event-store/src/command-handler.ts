@@ -1,9 +1,10 @@
 import { type Call, type Decider, Refusal } from '@writ/kernel';
 import { decodeFact, encodeFact, type Facts } from './codec.js';
 import { type CommandLog, refuseCommand } from './command-log.js';
-import type { Database, Tx } from './database.js';
+import type { Database } from './database.js';
 import type { EventStore } from './event-store.js';
 import type { StoredFact } from './fact.js';
+import type { Tx } from './tx.js';
 import { applyViews, type View } from './view.js';
 
 interface AnyEvent {

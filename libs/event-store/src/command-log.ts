@@ -1,6 +1,7 @@
 import { type Call, refusals } from '@writ/kernel';
-import type { Database, Tx } from './database.js';
+import type { Database } from './database.js';
 import { schemasOf } from './names.js';
+import type { Tx } from './tx.js';
 
 export const refuseCommand = refusals({ REQUEST_ID_REUSED: 'conflict', ETAG_STALE: 'stale' });
 

@@ -1,36 +1,8 @@
 import pg from 'pg';
-import { CopyIn } from './copy.js';
-
-export interface QueryAnswer<R> {
-  rows: R[];
-  rowCount: number | null;
-}
-
-/** One open transaction. It belongs to the function it was handed to and is over when that function has ended. */
-export interface Tx {
-  /** @param name prepares the statement once per connection; one name, one text */
-  query<R>(sql: string, params?: readonly unknown[], name?: string): Promise<QueryAnswer<R>>;
-  /**
-   * Sends a statement that nobody waits for: it travels with what follows, at the latest with the commit, and is carried
-   * out before it. When it fails, the transaction does, with its error.
-   *
-   * @param heard is told the answer after the commit. MUST NOT throw
-   */
-  send<R>(
-    sql: string,
-    params: readonly unknown[],
-    name: string,
-    heard?: (answer: QueryAnswer<R>) => void,
-  ): void;
-  /**
-   * Inserts rows by `COPY` and answers how many.
-   * @param into table and columns: `ledger.entry (idx, leaf)`
-   * @param rows of a `CopyRowWriter`, with these columns in this order
-   */
-  copy(into: string, rows: readonly Uint8Array[]): Promise<number>;
-  /** Runs after the commit, not at all when there is none. MUST NOT throw. */
-  afterCommit(run: () => void): void;
-}
+import { Connection, ending } from './connection.js';
+import { Lane } from './lane.js';
+import { LateTx } from './late-tx.js';
+import type { QueryAnswer, Tx } from './tx.js';
 
 export interface DatabaseSettings {
   readonly url: string;
@@ -78,112 +50,30 @@ export class Database {
    * the commit, the outcome is unknown: ask again with the same request id.
    */
   async transaction<T>(run: (tx: Tx) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    const connection = new Connection(client);
-    try {
+    const connection = new Connection(await this.pool.connect());
+    return ending(connection, () => {
       connection.begin();
-      const answer = await run(connection);
-      await connection.commit();
-      return answer;
-    } catch (cause) {
-      await connection.rollback();
-      // What follows a failed statement fails too, and says less.
-      throw connection.unheard ?? cause;
-    } finally {
-      connection.release();
-    }
+      return run(connection);
+    });
+  }
+
+  /**
+   * As `transaction`, for work that may turn out to need none: it begins with the first query of `tx`, and not before
+   * `after` has resolved.
+   */
+  transactionIfAsked<T>(run: (tx: LateTx) => Promise<T>, after: Promise<void>): Promise<T> {
+    const tx = new LateTx(async () => {
+      await after;
+      return new Connection(await this.pool.connect());
+    });
+    return ending(tx, () => run(tx));
+  }
+
+  lane(): Lane {
+    return new Lane(async () => new Connection(await this.pool.connect()));
   }
 
   async close(): Promise<void> {
     await this.pool.end();
-  }
-}
-
-class Connection implements Tx {
-  /** The first failure of a statement that nobody waited for. */
-  unheard: Error | undefined;
-  private readonly committed: (() => void)[] = [];
-  /** The last statement that nobody waited for; those before it are answered earlier. */
-  private sent: Promise<void> = Promise.resolve();
-  private broken: Error | undefined;
-  private over = false;
-  private readonly onError = (cause: Error) => {
-    this.broken = cause;
-  };
-
-  constructor(private readonly client: pg.PoolClient) {
-    // The pool listens to idle connections only; without this, a server that stops would end the process.
-    client.on('error', this.onError);
-  }
-
-  async query<R>(sql: string, params: readonly unknown[] = [], name?: string): Promise<QueryAnswer<R>> {
-    if (this.over) throw new Error('the transaction is over');
-    this.gather();
-    const { rows, rowCount } = await this.client.query({ text: sql, values: [...params], name });
-    return { rows, rowCount };
-  }
-
-  send<R>(
-    sql: string,
-    params: readonly unknown[],
-    name: string,
-    heard?: (answer: QueryAnswer<R>) => void,
-  ): void {
-    if (this.over) throw new Error('the transaction is over');
-    this.sent = this.query<R>(sql, params, name).then(
-      (answer) => heard && this.afterCommit(() => heard(answer)),
-      (cause: Error) => {
-        this.unheard ??= cause;
-      },
-    );
-  }
-
-  async copy(into: string, rows: readonly Uint8Array[]): Promise<number> {
-    if (this.over) throw new Error('the transaction is over');
-    this.gather();
-    const { rowCount } = await new Promise<{ rowCount: number | null }>((resolve, reject) => {
-      const sql = `copy ${into} from stdin (format binary)`;
-      this.client.query(new CopyIn(sql, rows, (error, result) => (error ? reject(error) : resolve(result))));
-    });
-    return rowCount ?? 0;
-  }
-
-  afterCommit(run: () => void): void {
-    this.committed.push(run);
-  }
-
-  /** Travels with the first statement. When it fails, the connection is broken and so is what follows on it. */
-  begin(): void {
-    this.gather();
-    this.client.query('begin').catch(this.onError);
-  }
-
-  async commit(): Promise<void> {
-    this.over = true;
-    this.gather();
-    const { command } = await this.client.query('commit');
-    await this.sent;
-    // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error.
-    if (command !== 'COMMIT')
-      throw new Error('the transaction was rolled back: one of its statements had failed');
-    for (const run of this.committed) queueMicrotask(run);
-  }
-
-  async rollback(): Promise<void> {
-    this.over = true;
-    if (this.broken) return;
-    await this.client.query('rollback').catch(this.onError);
-  }
-
-  /** What is sent until the end of this tick leaves in one piece: waking the server costs more than what it is told. */
-  private gather(): void {
-    const { stream } = this.client.connection;
-    stream.cork();
-    process.nextTick(() => stream.uncork());
-  }
-
-  release(): void {
-    this.client.off('error', this.onError);
-    this.client.release(this.broken);
   }
 }

@@ -1,8 +1,20 @@
 import { refusals } from '@writ/kernel';
-import type { Tx } from './database.js';
 import { type Append, type Expected, FACT_BYTES_MAX, type NewFact, type StoredFact } from './fact.js';
+import type { Statements, Tx } from './tx.js';
 
 export const refuseAppend = refusals({ STREAM_CONFLICT: 'conflict', FACT_TOO_LARGE: 'invalid' });
+
+/**
+ * Rows that a statement writes beside the facts it appends: an `insert` that reads their places from `fact(nth, pos)`, the
+ * first fact having `nth` 1. Nothing is written when the append is refused.
+ */
+export interface Beside {
+  /** Names the statement; one name, one text. */
+  readonly name: string;
+  /** @param first number of its first placeholder */
+  sql(first: number): string;
+  readonly params: readonly unknown[];
+}
 
 /** Told of a stream that an append made longer than it should be; `facts` is its new version. */
 export type LongStream = (streamId: string, facts: number) => void;
@@ -24,6 +36,18 @@ export abstract class EventStore {
     appends: readonly Append[],
     inTx?: (tx: Tx, stored: readonly StoredFact[]) => Promise<void>,
     tx?: Tx,
+  ): Promise<StoredFact[]>;
+
+  /**
+   * Appends all or nothing by one statement of `on`, with which the facts become durable.
+   *
+   * @param beside is written in the same statement
+   * @throws Refusal as `append`
+   */
+  abstract appendOn(
+    on: Statements,
+    appends: readonly Append[],
+    beside: Beside | undefined,
   ): Promise<StoredFact[]>;
 
   /**

@@ -1,7 +1,10 @@
 import { Refusal, refusals } from '@writ/kernel';
-import type { Database, Tx } from './database.js';
-import type { EventStore } from './event-store.js';
+import type { Database } from './database.js';
+import type { Beside, EventStore } from './event-store.js';
 import type { Append, StoredFact } from './fact.js';
+import type { Lane } from './lane.js';
+import type { LateTx } from './late-tx.js';
+import type { Statements } from './tx.js';
 
 export const refuseGroup = refusals({ TOO_MANY_WAITING: 'exhausted', CLOSING: 'unavailable' });
 
@@ -16,11 +19,11 @@ export interface GroupCommitSettings<Item, Outcome> {
   /**
    * Decides what is stored for each item, in their order, in the transaction that stores it: the place to reserve what
    * must not be overdrawn. Appends SHOULD expect `'any'` or `'none'`; one conflict fails the whole group.
-   * Called again for parts of a group when one of its facts is too large.
+   * What asks nothing of `tx` is appended by one statement, without a transaction around it. Called again for parts of a group when one of its facts is too large.
    */
-  prepare(tx: Tx, items: readonly Item[]): Promise<readonly Prepared<Outcome>[]>;
-  /** Runs after the append in the same transaction. */
-  readonly inTx?: (tx: Tx, stored: readonly StoredFact[]) => Promise<void>;
+  prepare(tx: Statements, items: readonly Item[]): Promise<readonly Prepared<Outcome>[]>;
+  /** What is written beside the facts of a group, by what was prepared for its items. */
+  readonly beside?: (outcomes: readonly Outcome[]) => Beside;
   /** Items per transaction; 500 unless given. */
   readonly itemsMax?: number;
   /** Items that wait; 10 000 unless given. */
@@ -38,16 +41,28 @@ interface Waiter<Item, Outcome> {
   reject(cause: unknown): void;
 }
 
+/** Beside the group that is being written one more may be under way. */
+const GROUPS_MAX = 2;
+/** The second one does not go with less: each group costs a statement and a commit, however small it is. */
+const SECOND_ITEMS_MIN = 16;
+
 /**
  * Many small appends in one transaction. A group is what came while the one before was being written: no timer, so a
- * lone item does not wait and a busy time makes large groups.
+ * lone item does not wait and a busy time makes large groups. When many wait already, they are sent behind the group
+ * that is being written, on its connection: facts are stored in the order in which their items were submitted.
  */
 export class GroupCommit<Item, Outcome = undefined> {
   private readonly waiting: Waiter<Item, Outcome>[] = [];
-  private running: Promise<void> | undefined;
+  private readonly underWay = new Set<Promise<void>>();
+  /** Whether what is sent now is executed behind everything that was taken before. */
+  private inOrder = true;
+  private readonly lane: Lane;
   private closing = false;
+  private starting: Promise<void> | undefined;
 
-  constructor(private readonly settings: GroupCommitSettings<Item, Outcome>) {}
+  constructor(private readonly settings: GroupCommitSettings<Item, Outcome>) {
+    this.lane = settings.database.lane();
+  }
 
   /**
    * Resolves with the item's own facts when they are durable, never before. When it rejects, nothing of the item was
@@ -64,47 +79,92 @@ export class GroupCommit<Item, Outcome = undefined> {
       );
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      this.running ??= this.run();
+      if (this.underWay.size > 0) this.next();
+      // One turn later, so that items of the same moment share the first group.
+      else
+        this.starting ??= Promise.resolve().then(() => {
+          this.starting = undefined;
+          this.next();
+        });
     });
   }
 
   /** Takes no more items and resolves when those that wait have their answers. */
   async close(): Promise<void> {
     this.closing = true;
-    await this.running;
+    await this.starting;
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
   }
 
-  private async run(): Promise<void> {
-    // One turn later, so that items of the same moment share the first group.
-    await Promise.resolve();
-    while (this.waiting.length > 0) await this.flush(this.waiting.splice(0, this.settings.itemsMax ?? 500));
-    this.running = undefined;
-  }
-
-  private async flush(group: readonly Waiter<Item, Outcome>[]): Promise<void> {
-    const { database, store, inTx } = this.settings;
-    try {
-      const { prepared, stored } = await database.transaction(async (tx) => {
-        const answers = await this.settings.prepare(
-          tx,
-          group.map(({ item }) => item),
-        );
-        if (answers.length !== group.length)
-          throw new Error(`${answers.length} answers were prepared for ${group.length} items`);
-        const appends = answers.flatMap((answer) => ('refused' in answer ? [] : answer.appends));
-        return { prepared: answers, stored: await store.append(appends, inTx, tx) };
+  private next(): void {
+    while (this.waiting.length > 0 && this.mayStart()) {
+      this.inOrder = false;
+      const group = this.waiting.splice(0, this.settings.itemsMax ?? 500);
+      const before = Promise.all(this.underWay).then(() => undefined);
+      const writing = this.write(group, before, () => this.sent()).then(() => {
+        this.underWay.delete(writing);
+        if (this.underWay.size === 0) this.inOrder = true;
+        this.next();
       });
+      this.underWay.add(writing);
+    }
+  }
+
+  private mayStart(): boolean {
+    if (this.underWay.size === 0) return true;
+    return this.inOrder && this.underWay.size < GROUPS_MAX && this.waiting.length >= SECOND_ITEMS_MIN;
+  }
+
+  /**
+   * @param before resolves when the groups that were taken before have ended
+   * @param onSent called when the last of it is on the lane; not at all when it went another way
+   */
+  private async write(
+    group: readonly Waiter<Item, Outcome>[],
+    before: Promise<void>,
+    onSent: () => void,
+  ): Promise<void> {
+    try {
+      const { prepared, stored } = await this.settings.database.transactionIfAsked(
+        (tx) => this.store(tx, group, onSent),
+        before,
+      );
       settle(group, prepared, stored);
     } catch (cause) {
       const middle = group.length >> 1;
       if (middle > 0 && isTooLarge(cause)) {
         // Nothing was stored or reserved: in halves, so that only whose fact it is hears of it.
-        await this.flush(group.slice(0, middle));
-        await this.flush(group.slice(middle));
+        await this.write(group.slice(0, middle), before, () => undefined);
+        await this.write(group.slice(middle), before, () => undefined);
         return;
       }
       for (const waiter of group) waiter.reject(cause);
     }
+  }
+
+  private async store(tx: LateTx, group: readonly Waiter<Item, Outcome>[], onSent: () => void) {
+    const { store, beside } = this.settings;
+    const prepared = await this.settings.prepare(
+      tx,
+      group.map(({ item }) => item),
+    );
+    if (prepared.length !== group.length)
+      throw new Error(`${prepared.length} answers were prepared for ${group.length} items`);
+    const storing = prepared.flatMap((answer) =>
+      'refused' in answer || answer.appends.length === 0 ? [] : [answer],
+    );
+    const stored = await store.appendOn(
+      tx.ifBegun ?? this.lane.telling(onSent),
+      storing.flatMap(({ appends }) => appends),
+      beside?.(storing.map(({ outcome }) => outcome)),
+    );
+    return { prepared, stored };
+  }
+
+  /** The newest group is on the lane: another one may follow it there. */
+  private sent(): void {
+    this.inOrder = true;
+    this.next();
   }
 }
 

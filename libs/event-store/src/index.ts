@@ -14,5 +14,6 @@ export { freePort } from './port.js';
 export * from './postgres-event-store.js';
 export { mayEnter } from './server-owner.js';
 export * from './tables.js';
+export * from './tx.js';
 export * from './view.js';
 export { Wakes } from './wakes.js';

@@ -1,7 +1,8 @@
-import type { Database, Tx } from './database.js';
+import type { Database } from './database.js';
 import type { EventStore } from './event-store.js';
 import type { StoredFact } from './fact.js';
 import { schemasOf } from './names.js';
+import type { Tx } from './tx.js';
 
 /** A read model of a service's own facts, up to date in the transaction that appends them. */
 export abstract class View {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Append, FACT_BYTES_MAX, GroupCommit, type Prepared, type Tx } from '@writ/event-store';
+import { type Append, FACT_BYTES_MAX, GroupCommit, type Prepared, type Statements } from '@writ/event-store';
 import { testCall } from '@writ/testing/call.js';
 import { openServiceDatabase, type ServiceDatabase } from './service-database.js';
 
@@ -163,13 +163,46 @@ describe('grouped appends', () => {
       store: opened.store,
       prepare: async (_tx, items) =>
         items.map((item) => ({ appends: [append(item, 'VisitorCame')], outcome: undefined })),
-      inTx: async (tx, stored) => {
-        expect(stored).toHaveLength(1);
-        await tx.query('insert into door_keeper_view.late values (1), (1)');
+      beside: (outcomes) => {
+        expect(outcomes).toHaveLength(1);
+        const sql = () => 'insert into door_keeper_view.late select 1 from fact, generate_series(1, 2)';
+        return { name: 'late', sql, params: [] };
       },
     });
     await expect(group.submit('too-early')).rejects.toThrow('duplicate key');
     expect(await opened.store.read('too-early')).toEqual([]);
+  });
+
+  it('are written with the rows beside them, whether something else was asked or not', async () => {
+    await opened.database.query('create table door_keeper_view.beside (pos bigint, item text)');
+    const group = new GroupCommit<string, string>({
+      database: opened.database,
+      store: opened.store,
+      async prepare(tx, items) {
+        if (items.includes('asks')) await tx.query('select 1');
+        return items.map((item) => ({
+          appends: item === 'nothing' ? [] : [append(item, 'VisitorCame')],
+          outcome: item,
+        }));
+      },
+      beside: (outcomes) => ({
+        name: 'visit',
+        sql: (first) =>
+          `insert into door_keeper_view.beside select pos, item
+           from unnest($${first}::text[]) with ordinality as i(item, nth) join fact using (nth)`,
+        params: [outcomes],
+      }),
+    });
+    const together = await Promise.all(['p', 'nothing', 'q'].map((item) => group.submit(item)));
+    const asked = await group.submit('asks');
+    const { rows } = await opened.database.query(
+      'select pos::int as pos, item from door_keeper_view.beside order by pos',
+    );
+    expect(rows).toEqual([
+      { pos: together[0]?.facts[0]?.pos, item: 'p' },
+      { pos: together[2]?.facts[0]?.pos, item: 'q' },
+      { pos: asked.facts[0]?.pos, item: 'asks' },
+    ]);
   });
 
   it('take no more than may wait, and nothing once they close', async () => {
@@ -183,7 +216,10 @@ describe('grouped appends', () => {
   });
 });
 
-async function reserve(tx: Tx, amounts: readonly number[]): Promise<Prepared<'allowed' | 'denied'>[]> {
+async function reserve(
+  tx: Statements,
+  amounts: readonly number[],
+): Promise<Prepared<'allowed' | 'denied'>[]> {
   const prepared: Prepared<'allowed' | 'denied'>[] = [];
   for (const amount of amounts) {
     const { rowCount } = await tx.query(

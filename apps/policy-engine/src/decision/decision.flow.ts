@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { type AccessTokenClaims, type Action, actionJson, actionToMessage } from '@writ/authority';
 import { type DecisionMade, Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
 import { isEnvironmentFailure } from '@writ/event-bus';
-import { type Call, digestOfJson, Refusal, refusals } from '@writ/kernel';
-import { sha256 } from '@writ/service';
+import { type Call, canonicalJson, Refusal, refusals } from '@writ/kernel';
+import { sha256Base64Url } from '@writ/service';
 import { ActivePolicies } from '../policy-set/active-policies.store.js';
 import { PolicyTelemetry } from '../telemetry.js';
 import { decide, type Question } from './decision.js';
@@ -201,5 +201,5 @@ export function questionOf(
  * opened for and never changes. Policies are left out: the approval names their set beside the digest.
  */
 export function actionDigest(action: Action, sessionId: string): string {
-  return digestOfJson({ action: actionJson(action), session_id: sessionId }, sha256);
+  return `sha-256:${sha256Base64Url(canonicalJson({ action: actionJson(action), session_id: sessionId }))}`;
 }

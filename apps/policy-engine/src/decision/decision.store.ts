@@ -8,12 +8,12 @@ import {
   encodeFact,
   GroupCommit,
   type Prepared,
+  type Statements,
   schemasOf,
-  type Tx,
 } from '@writ/event-store';
 import { type Call, refusals } from '@writ/kernel';
 import { decisionFacts } from './decision.facts.js';
-import { decisionStream, decisionsById, indexDecisions, type RecordedDecision } from './decision.view.js';
+import { decisionStream, decisionsById, indexBeside, type RecordedDecision } from './decision.view.js';
 import type { ReasonCode } from './reasons.js';
 import {
   freeApprovals,
@@ -53,8 +53,6 @@ interface Settled {
 @Injectable()
 export class DecisionRecorder {
   readonly #group: GroupCommit<Draft, Settled>;
-  /** Of the group that is being written, in the order of its facts. Groups are written one after the other. */
-  #recording: readonly DecisionMade[] = [];
 
   constructor(
     private readonly database: Database,
@@ -64,11 +62,7 @@ export class DecisionRecorder {
       database,
       store,
       prepare: (tx, drafts) => this.#prepare(tx, drafts),
-      inTx: (tx, stored) =>
-        indexDecisions(
-          tx,
-          stored.map(({ pos }, place) => ({ pos, made: this.#recording[place] as DecisionMade })),
-        ),
+      beside: (recorded) => indexBeside(recorded.map(({ made }) => made)),
     });
   }
 
@@ -103,12 +97,10 @@ export class DecisionRecorder {
     return this.#group.close();
   }
 
-  async #prepare(tx: Tx, drafts: readonly Draft[]): Promise<readonly Prepared<Settled>[]> {
+  async #prepare(tx: Statements, drafts: readonly Draft[]): Promise<readonly Prepared<Settled>[]> {
     const settled = drafts.map(({ made }): Settled => ({ made }));
     await settleRequests(tx, drafts, settled);
     await settleUses(tx, drafts, settled);
-    const fresh = settled.filter(isFresh);
-    this.#recording = fresh.map(({ made }) => made);
     return settled.map((one, place): Prepared<Settled> => {
       if (one.refused !== undefined) return { refused: one.refused };
       const call = (drafts[place] as Draft).call;
@@ -141,7 +133,11 @@ interface Claimed {
   readonly repeats: { readonly own: Settled; readonly claim: RequestClaim }[];
 }
 
-async function settleRequests(tx: Tx, drafts: readonly Draft[], settled: readonly Settled[]): Promise<void> {
+async function settleRequests(
+  tx: Statements,
+  drafts: readonly Draft[],
+  settled: readonly Settled[],
+): Promise<void> {
   const claims = claimsOf(drafts, settled);
   if (claims.size === 0) return;
   const before = await grantRequests(
@@ -217,7 +213,11 @@ function asksPeopleNow(now: DecisionMade, earlier: DecisionMade): boolean {
 }
 
 /** Approvals and limits, in the order of the drafts: who came first is served first. */
-async function settleUses(tx: Tx, drafts: readonly Draft[], settled: readonly Settled[]): Promise<void> {
+async function settleUses(
+  tx: Statements,
+  drafts: readonly Draft[],
+  settled: readonly Settled[],
+): Promise<void> {
   const allows = drafts.flatMap((draft, place) => {
     const one = settled[place] as Settled;
     return isFresh(one) && one.made.outcome === Outcome.OUTCOME_ALLOW ? [{ draft, one }] : [];

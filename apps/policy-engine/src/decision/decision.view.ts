@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DecisionMade, Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
-import { Database, type StoredFact, schemasOf, type Tx, View } from '@writ/event-store';
+import { type Beside, Database, type StoredFact, schemasOf, type Tx, View } from '@writ/event-store';
 import { addUses, grantRequests, questionHash, useApprovals } from './reservation.store.js';
 
 const { facts: factSchema, views: viewSchema } = schemasOf('policy-engine');
@@ -49,7 +49,12 @@ export class DecisionView extends View {
   override async apply(fact: StoredFact, tx: Tx): Promise<void> {
     if (fact.type !== 'DecisionMade') return;
     const made = DecisionMade.decode(fact.data);
-    await indexDecisions(tx, [{ pos: fact.pos, made }]);
+    await tx.query(`${index} values ($1, $2, $3, $4)`, [
+      fact.pos,
+      made.sessionId,
+      made.agentId,
+      made.outcome,
+    ]);
     if (made.requestId !== '') await grantRequests(tx, [requestOf(made, fact.at)]);
     if (made.outcome !== Outcome.OUTCOME_ALLOW) return;
     await addUses(tx, made.limitUses);
@@ -84,19 +89,22 @@ export function decisionStream(decisionId: string): string {
   return `decision-${decisionId}`;
 }
 
-/** By one statement, however many. */
-export async function indexDecisions(tx: Tx, decisions: readonly RecordedDecision[]): Promise<void> {
-  await tx.query(
-    `insert into ${viewSchema}.decision (pos, session_id, agent_id, outcome)
-     select * from unnest($1::bigint[], $2::text[], $3::text[], $4::int[])`,
-    [
-      decisions.map(({ pos }) => pos),
-      decisions.map(({ made }) => made.sessionId),
-      decisions.map(({ made }) => made.agentId),
-      decisions.map(({ made }) => made.outcome),
+const index = `insert into ${viewSchema}.decision (pos, session_id, agent_id, outcome)`;
+
+/** The rows of decisions that are recorded by the same statement, one fact each. */
+export function indexBeside(made: readonly DecisionMade[]): Beside {
+  return {
+    name: 'decision',
+    sql: (first) => `${index}
+      select fact.pos, d.session_id, d.agent_id, d.outcome
+      from unnest($${first}::text[], $${first + 1}::text[], $${first + 2}::int[])
+        with ordinality as d (session_id, agent_id, outcome, nth) join fact using (nth)`,
+    params: [
+      made.map(({ sessionId }) => sessionId),
+      made.map(({ agentId }) => agentId),
+      made.map(({ outcome }) => outcome),
     ],
-    'decision.index',
-  );
+  };
 }
 
 export async function decisionsById(

@@ -1,6 +1,6 @@
 import { type LimitDemand, moneyToMessage, type Usage } from '@writ/authority';
 import type { LimitUse } from '@writ/contracts/writ/policy/v1/decision_facts.js';
-import { schemasOf, type Tx } from '@writ/event-store';
+import { type Statements, schemasOf } from '@writ/event-store';
 
 /**
  * What a decision takes for itself, in the transaction that records it: a request id, an approval, a part of each limit.
@@ -29,7 +29,7 @@ export function requestKey({ sessionId, requestId }: { sessionId: string; reques
 
 /** Answers the claims that came before, by `requestKey`; the others are taken now. Keys MUST differ. */
 export async function grantRequests(
-  tx: Tx,
+  tx: Statements,
   claims: readonly RequestClaim[],
 ): Promise<Map<string, RequestClaim>> {
   const sorted = claims.toSorted((a, b) => (requestKey(a) < requestKey(b) ? -1 : 1));
@@ -66,7 +66,7 @@ interface ApprovalUse {
 }
 
 /** Answers the approvals that were free until now. Approval ids MUST differ. */
-export async function useApprovals(tx: Tx, uses: readonly ApprovalUse[]): Promise<Set<string>> {
+export async function useApprovals(tx: Statements, uses: readonly ApprovalUse[]): Promise<Set<string>> {
   const sorted = uses.toSorted((a, b) => (a.approvalId < b.approvalId ? -1 : 1));
   const { rows } = await tx.query<{ approval_id: string }>(
     `insert into ${schema}.approval_use (approval_id, decision_id) select * from unnest($1::text[], $2::text[])
@@ -78,7 +78,7 @@ export async function useApprovals(tx: Tx, uses: readonly ApprovalUse[]): Promis
 }
 
 /** Gives back approvals that this transaction took and did not need. */
-export async function freeApprovals(tx: Tx, approvalIds: readonly string[]): Promise<void> {
+export async function freeApprovals(tx: Statements, approvalIds: readonly string[]): Promise<void> {
   await tx.query(
     `delete from ${schema}.approval_use where approval_id = any($1)`,
     [approvalIds],
@@ -87,7 +87,7 @@ export async function freeApprovals(tx: Tx, approvalIds: readonly string[]): Pro
 }
 
 /** What has been used of each key, held until the transaction ends: nobody else reckons with it meanwhile. */
-export async function holdUsage(tx: Tx, keys: readonly string[]): Promise<Map<string, Usage>> {
+export async function holdUsage(tx: Statements, keys: readonly string[]): Promise<Map<string, Usage>> {
   // The update changes nothing; it makes an existing row lock and answer like a new one.
   const { rows } = await tx.query<{ key: string; currency: string | null; units: string; calls: string }>(
     `insert into ${schema}.limit_use as l (key) select * from unnest($1::text[])
@@ -104,7 +104,7 @@ export async function holdUsage(tx: Tx, keys: readonly string[]): Promise<Map<st
 }
 
 /** Writes what `holdUsage` answered and somebody reckoned on. */
-export async function putUsage(tx: Tx, usage: ReadonlyMap<string, Usage>): Promise<void> {
+export async function putUsage(tx: Statements, usage: ReadonlyMap<string, Usage>): Promise<void> {
   const entries = [...usage];
   await tx.query(
     `update ${schema}.limit_use l set currency = u.currency, units = u.units, calls = u.calls
@@ -121,7 +121,7 @@ export async function putUsage(tx: Tx, usage: ReadonlyMap<string, Usage>): Promi
 }
 
 /** Replay: adds what a recorded allow has used. */
-export async function addUses(tx: Tx, uses: readonly LimitUse[]): Promise<void> {
+export async function addUses(tx: Statements, uses: readonly LimitUse[]): Promise<void> {
   for (const { key, amount, calls } of uses)
     await tx.query(
       `insert into ${schema}.limit_use as l (key, currency, units, calls) values ($1, $2, $3::numeric * 10000, $4)
