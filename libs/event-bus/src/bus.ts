@@ -1,5 +1,6 @@
-import { FACT_BYTES_MAX } from '@writ/event-store';
+import { type Database, FACT_BYTES_MAX } from '@writ/event-store';
 import { refusals } from '@writ/kernel';
+import type { PublishedService, Publishing } from './publishing.js';
 
 /** A topic as its owner wants it. Every user of a topic declares it the same way before using it. */
 export interface TopicSpec {
@@ -135,6 +136,14 @@ export abstract class Bus {
   }
 
   abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
+
+  /**
+   * How the facts of a service, which are in `facts`, get here without being read; undefined for a carrier that is
+   * somewhere else. Its topic is made already.
+   */
+  async copying(_of: PublishedService, _facts: Database): Promise<Publishing | undefined> {
+    return undefined;
+  }
 
   /** Stops every subscription and lets go of the carrier. */
   abstract close(): Promise<void>;

@@ -40,9 +40,10 @@ export class DatabaseSession {
     return session;
   }
 
-  async query<R extends object>(sql: string, params: readonly unknown[] = []): Promise<R[]> {
+  /** @param name prepares the statement for this session; one name, one text */
+  async query<R extends object>(sql: string, params: readonly unknown[] = [], name?: string): Promise<R[]> {
     if (this.lostBy) throw new Error('the database session is lost', { cause: this.lostBy });
-    return (await this.client.query<R>(sql, [...params])).rows;
+    return (await this.client.query<R>({ text: sql, values: [...params], name })).rows;
   }
 
   /** A lock that is held until `close`, or until the session is lost. False when another session holds it. */

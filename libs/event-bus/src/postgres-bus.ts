@@ -8,8 +8,11 @@ import {
   type Subscription,
   type TopicSpec,
 } from './bus.js';
+import { factsTopic } from './cloud-event.js';
+import { FactCopy } from './fact-copy.js';
 import { Member } from './member.js';
 import { PostgresMemberSession } from './postgres-member.js';
+import type { PublishedService, Publishing } from './publishing.js';
 import { wakeHub } from './wake-hub.js';
 
 /** The channel other processes are woken on. NOTIFY is a hint: whoever misses it polls. */
@@ -70,6 +73,19 @@ export class PostgresBus extends Bus {
         await member.stop();
       },
     };
+  }
+
+  override async copying(of: PublishedService, facts: Database): Promise<Publishing | undefined> {
+    const { rows } = await facts.query<{ here: boolean }>(
+      `select to_regclass('bus.identity') is not null as here`,
+    );
+    const databaseId = await this.identity();
+    if (rows[0]?.here !== true || (await identityOf(facts)) !== databaseId) return undefined;
+    const topic = factsTopic(of.service);
+    return new FactCopy(of, (partitions) => {
+      for (const partition of partitions) wakeHub.wake(databaseId, topic, partition);
+      this.announce(topic);
+    });
   }
 
   /** The database stays open: it belongs to whoever made it. */
@@ -138,15 +154,17 @@ export class PostgresBus extends Bus {
   }
 
   private identity(): Promise<string> {
-    this.databaseId ??= this.database
-      .query<{ id: string }>('select id::text as id from bus.identity')
-      .then(({ rows }) => rows[0]?.id ?? '')
-      .catch((error: unknown) => {
-        this.databaseId = undefined;
-        throw error;
-      });
+    this.databaseId ??= identityOf(this.database).catch((error: unknown) => {
+      this.databaseId = undefined;
+      throw error;
+    });
     return this.databaseId;
   }
+}
+
+async function identityOf(database: Database): Promise<string> {
+  const { rows } = await database.query<{ id: string }>('select id::text as id from bus.identity');
+  return rows[0]?.id ?? '';
 }
 
 /** Keeps order; bounds what one statement carries. */

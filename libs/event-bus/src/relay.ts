@@ -1,16 +1,13 @@
-import { type Database, type EventStore, type StoredFact, schemasOf } from '@writ/event-store';
+import { type Database, type EventStore, schemasOf } from '@writ/event-store';
 import { Alarm, Backoff } from './backoff.js';
-import type { Bus, BusLog, OutgoingRecord } from './bus.js';
-import { factsTopic, factsTopicSpec, recordOf } from './cloud-event.js';
+import type { Bus, BusLog } from './bus.js';
+import { factsTopicSpec } from './cloud-event.js';
 import { DatabaseSession } from './database-session.js';
-import { partitionOf } from './murmur2.js';
-import { traceBatch } from './tracing.js';
+import { FactCarriage } from './fact-carriage.js';
+import type { PublishedService } from './publishing.js';
+import { CURSOR, heldCursor, readCursor } from './relay-cursor.js';
 
-export interface RelayOptions {
-  /** `session-broker` */
-  readonly service: string;
-  /** The proto area of its facts: `session` in `writ.session.v1`. */
-  readonly area: string;
+export interface RelayOptions extends PublishedService {
   /** Keeps one connection of its pool for leadership. */
   readonly database: Database;
   readonly store: EventStore;
@@ -18,14 +15,12 @@ export interface RelayOptions {
   readonly log: BusLog;
 }
 
-interface Cursor {
-  readonly pos: number;
-  readonly epoch: number;
-}
-
-const CURSOR = 'relay';
-const BATCH_FACTS = 500;
 const POLL_MS = 250;
+/**
+ * From the beginning of one batch to that of the next, unless more is waiting than a batch takes: what comes meanwhile
+ * travels together. The first fact after a pause goes at once.
+ */
+const COLLECT_MS = 20;
 /** How long a relay that does not lead waits before it tries again. */
 const FOLLOW_MS = 500;
 
@@ -36,18 +31,16 @@ const FOLLOW_MS = 500;
  */
 export class Relay {
   private readonly alarm = new Alarm();
-  /** After a failure; an append does not end it. */
+  /** After a failure, and while facts collect; an append does not end it. */
   private readonly pause = new Alarm();
   private readonly backoff = new Backoff(100, 5_000);
   private readonly schema: string;
-  private readonly topic: string;
   private stopping = false;
   private running: Promise<void> | undefined;
   private unlisten: (() => void) | undefined;
 
   constructor(private readonly options: RelayOptions) {
     this.schema = schemasOf(options.service).facts;
-    this.topic = factsTopic(options.service);
   }
 
   /**
@@ -71,7 +64,7 @@ export class Relay {
   /** Facts that are stored and not yet published; whoever leads. */
   async lag(): Promise<number> {
     // The cursor first: read after it, the head can only be further.
-    const { pos } = await this.cursor();
+    const { pos } = await readCursor(this.options.database, this.schema);
     return (await this.options.store.head()) - pos;
   }
 
@@ -113,87 +106,24 @@ export class Relay {
   }
 
   private async lead(session: DatabaseSession): Promise<void> {
-    const { store, bus, service, log } = this.options;
+    const { store, bus, service, database, log } = this.options;
     await bus.ensureTopics([factsTopicSpec(service)]);
-    let cursor = await this.cursor();
+    const publishing =
+      (await bus.copying(this.options, database)) ?? new FactCarriage(this.options, store, bus);
+    let cursor = await readCursor(database, this.schema);
     log('info', 'this relay leads', { service, pos: cursor.pos });
     while (!this.stopping) {
-      const facts = await store.readAfter(cursor.pos, BATCH_FACTS);
-      const last = facts.at(-1);
-      if (last === undefined) {
+      const beganMs = performance.now();
+      const published = await publishing.next(session, cursor);
+      if (published === undefined) {
         await this.alarm.wait(POLL_MS);
-        cursor = await this.stillLeading(session);
+        cursor = await heldCursor(session, this.schema);
         continue;
       }
-      await traceBatch(
-        'publish',
-        this.topic,
-        facts.map(({ meta }) => meta),
-        () => this.publish(facts),
-      );
-      cursor = await this.advance(session, cursor, last.pos);
+      ({ cursor } = published);
       this.backoff.reset();
+      const leftMs = COLLECT_MS - (performance.now() - beganMs);
+      if (!published.isFull && leftMs > 0) await this.pause.wait(leftMs);
     }
   }
-
-  /**
-   * Partitions side by side, one request at a time in each. When one fails, the whole batch is sent again:
-   * order first.
-   */
-  private async publish(facts: readonly StoredFact[]): Promise<void> {
-    const { bus, service, area } = this.options;
-    const partitions = bus.partitionsOf(this.topic);
-    const byPartition = new Map<number, OutgoingRecord[]>();
-    for (const fact of facts) {
-      const partition = partitionOf(fact.partKey, partitions);
-      const records = byPartition.get(partition) ?? [];
-      byPartition.set(partition, records);
-      records.push(recordOf(service, area, fact));
-    }
-    const sent = await Promise.allSettled(
-      [...byPartition].map(([partition, records]) => bus.publish(this.topic, partition, records)),
-    );
-    const errors = sent.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-    if (errors.length > 0)
-      throw new Error(`publishing facts of \`${service}\` failed in ${errors.length} partitions`, {
-        cause: errors[0],
-      });
-  }
-
-  private async cursor(): Promise<Cursor> {
-    const { database } = this.options;
-    await database.query(
-      `insert into ${this.schema}.cursor (name, pos, epoch) values ($1, 0, 0) on conflict do nothing`,
-      [CURSOR],
-    );
-    const { rows } = await database.query<{ pos: string; epoch: string }>(
-      `select pos, epoch from ${this.schema}.cursor where name = $1`,
-      [CURSOR],
-    );
-    return cursorOf(rows[0]);
-  }
-
-  /** Asks through the session, so that it fails when leadership is lost; sees a `rewind`. */
-  private async stillLeading(session: DatabaseSession): Promise<Cursor> {
-    const [row] = await session.query<{ pos: string; epoch: string }>(
-      `select pos, epoch from ${this.schema}.cursor where name = $1`,
-      [CURSOR],
-    );
-    return cursorOf(row);
-  }
-
-  private async advance(session: DatabaseSession, { epoch }: Cursor, pos: number): Promise<Cursor> {
-    const [row] = await session.query<{ pos: string; epoch: string }>(
-      `update ${this.schema}.cursor set pos = $2, epoch = epoch + 1 where name = $1 and epoch = $3 returning pos, epoch`,
-      [CURSOR, pos, epoch],
-    );
-    if (row === undefined)
-      throw new Error(`the relay of \`${this.options.service}\` was deposed at epoch ${epoch}`);
-    return cursorOf(row);
-  }
-}
-
-function cursorOf(row: { pos: string; epoch: string } | undefined): Cursor {
-  if (row === undefined) throw new Error(`cursor \`${CURSOR}\` is gone`);
-  return { pos: Number(row.pos), epoch: Number(row.epoch) };
 }

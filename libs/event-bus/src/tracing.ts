@@ -17,6 +17,12 @@ interface Traced {
   readonly traceparent: string;
 }
 
+/** Facts that are read only when somebody records the span. */
+interface UnreadFacts {
+  readonly count: number;
+  read(): Promise<readonly Traced[]>;
+}
+
 /**
  * Runs `work` in a span of its own trace, linked to the calls that appended the facts: as children they would
  * make spans as long as the bus was behind. Costs next to nothing when no SDK is registered.
@@ -24,7 +30,7 @@ interface Traced {
 export async function traceBatch<T>(
   kind: 'publish' | 'process',
   topic: string,
-  facts: readonly Traced[],
+  facts: readonly Traced[] | UnreadFacts,
   work: () => Promise<T>,
 ): Promise<T> {
   const span = tracer.startSpan(
@@ -32,16 +38,16 @@ export async function traceBatch<T>(
     {
       kind: kind === 'publish' ? SpanKind.PRODUCER : SpanKind.CONSUMER,
       root: true,
-      links: linksOf(facts),
       attributes: {
         'messaging.operation.name': kind,
         'messaging.destination.name': topic,
-        'messaging.batch.message_count': facts.length,
+        'messaging.batch.message_count': 'read' in facts ? facts.count : facts.length,
       },
     },
     context.active(),
   );
   try {
+    if (span.isRecording()) span.addLinks(linksOf('read' in facts ? await facts.read() : facts));
     return await context.with(trace.setSpan(context.active(), span), work);
   } catch (error) {
     failed(span, error);

@@ -116,13 +116,13 @@ export function describeDelivery(name: string, carrier: { world(): World; bus(pa
       const first = started.relay(pair.relay(bus));
       await eventually('the first relay published', async () => (await first.lag()) === 0);
       await admin.transaction(async (tx) => {
-        // The relay sends, then waits for this row; its session ends while it waits.
+        // The relay moves this row with what it sends or behind it, and waits; its session ends meanwhile.
         await tx.query(`select from ${pair.source}.cursor for update`);
         await pair.append(...agents);
         await eventually('the relay waits to remember', async () => {
           const { rowCount } = await admin.query(
             `select pg_terminate_backend(pid) from pg_stat_activity
-              where usename = $1 and query like 'update%cursor%' and wait_event_type = 'Lock'`,
+              where usename = $1 and query like '%update%cursor%' and wait_event_type = 'Lock'`,
             [pair.source],
           );
           return rowCount === 1;
