@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { base64Url, formatId, type Id, type IdKind, ULID_CHANCE_BYTES } from '@writ/kernel';
+import { hash, randomBytes } from 'node:crypto';
+import { formatId, type Id, type IdKind, ULID_CHANCE_BYTES } from '@writ/kernel';
 
 /**
  * Time and chance, the only door to either. Everything else receives `at` and ids as arguments, so that a test can
@@ -18,12 +18,10 @@ export abstract class Clock {
 
   /** UUID version 7 (RFC 9562 section 5.7): 48 bits of milliseconds, 74 bits of chance. */
   newEventId(): string {
-    const bytes = Buffer.from(this.randomBytes(16));
-    bytes.writeUIntBE(this.now().getTime(), 0, 6);
-    bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
-    bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-    const hex = bytes.toString('hex');
-    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+    const time = this.now().getTime().toString(16).padStart(12, '0');
+    const chance = this.randomHex(10);
+    const variant = ((Number.parseInt(chance.charAt(3), 16) & 0x3) | 0x8).toString(16);
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${chance.slice(0, 3)}-${variant}${chance.slice(4, 7)}-${chance.slice(7, 19)}`;
   }
 
   /** `byteCount` random bytes in lower-case hexadecimal: W3C trace ids (16) and span ids (8). */
@@ -49,11 +47,20 @@ export class SystemClock extends Clock {
 
   override randomBytes(count: number): Uint8Array {
     if (count > POOL_BYTES) return randomBytes(count);
+    return this.#take(count, (start, end) => Uint8Array.prototype.slice.call(this.#pool, start, end));
+  }
+
+  override randomHex(byteCount: number): string {
+    if (byteCount > POOL_BYTES) return super.randomHex(byteCount);
+    return this.#take(byteCount, (start, end) => this.#pool.toString('hex', start, end));
+  }
+
+  #take<T>(count: number, read: (start: number, end: number) => T): T {
     if (this.#used + count > this.#pool.length) {
       this.#pool = randomBytes(POOL_BYTES);
       this.#used = 0;
     }
-    const given = Uint8Array.prototype.slice.call(this.#pool, this.#used, this.#used + count);
+    const given = read(this.#used, this.#used + count);
     // What was handed out once is never found here again.
     this.#pool.fill(0, this.#used, this.#used + count);
     this.#used += count;
@@ -71,10 +78,10 @@ export function machineMs(): number {
 
 /** SHA-256 of UTF-8 text or of bytes. */
 export function sha256(content: string | Uint8Array): Uint8Array {
-  return createHash('sha256').update(content).digest();
+  return hash('sha256', content, 'buffer');
 }
 
 /** base64url SHA-256 without padding: thumbprints (RFC 8705) and request hashes. */
 export function sha256Base64Url(content: string | Uint8Array): string {
-  return base64Url(sha256(content));
+  return hash('sha256', content, 'base64url');
 }

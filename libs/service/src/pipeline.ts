@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { context } from '@opentelemetry/api';
-import { Refusal } from '@writ/kernel';
+import { type Caller, Refusal } from '@writ/kernel';
 import { newCall, textOf } from './call.js';
 import { machineMs, sha256Base64Url } from './clock.js';
 import { DeadlineExceeded, toWire, type WireError } from './errors.js';
@@ -92,12 +92,12 @@ async function measured(exchange: Exchange, next: () => Promise<unknown>): Promi
   }
 }
 
-async function identified(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+function identified(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
   exchange.caller = peerCaller(exchange.surface, exchange.parts.trustDomain, exchange.at);
   return next();
 }
 
-async function timed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+function timed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
   const { rpc, surface, parts } = exchange;
   const asked = Number(surface.getDeadline()) - machineMs();
   exchange.deadlineMs = Math.min(
@@ -108,42 +108,59 @@ async function timed(exchange: Exchange, next: () => Promise<unknown>): Promise<
   if (rpc.streaming) return next();
   const { deadlineMs } = exchange;
   exchange.endsAtMs = machineMs() + deadlineMs;
-  let timer: NodeJS.Timeout | undefined;
-  let late = false;
-  const expiry = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
+  const answer = next();
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
       late = true;
       reject(new DeadlineExceeded(deadlineMs));
-    }, deadlineMs).unref();
+    }, deadlineMs);
+    timer.unref();
+    answer.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        if (late) parts.telemetry.failedAfterDeadline(exchange.callId, rpc.path, error);
+        reject(error);
+      },
+    );
   });
-  const answer = next();
-  answer.catch((error) => {
-    if (late) parts.telemetry.failedAfterDeadline(exchange.callId, rpc.path, error);
-  });
-  try {
-    return await Promise.race([answer, expiry]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
-async function allowed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
-  const { rpc, parts } = exchange;
+function allowed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
   const caller = present(exchange.caller);
-  const fitting =
-    caller.kind === 'person'
-      ? [...(await parts.roles.rolesOf(caller.id))].map((role) => `role:${role}` as const)
-      : [caller.kind === 'service' ? (`service:${caller.id}` as const) : caller.kind];
-  if (!rpc.who.some((who) => fitting.some((held) => held === who)))
-    throw new Refusal(
-      'CALLER_NOT_ALLOWED',
-      'forbidden',
-      `\`${actorOf(caller)}\` may not call \`${rpc.path.slice(1)}\`; it is for ${rpc.who.map((who) => `\`${who}\``).join(', ') || 'nobody'}`,
-    );
+  if (caller.kind === 'person') return allowedByRole(exchange, caller, next);
+  refuseUnfitting(exchange, caller, [caller.kind === 'service' ? `service:${caller.id}` : caller.kind]);
   return next();
 }
 
-async function decoded(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+async function allowedByRole(
+  exchange: Exchange,
+  caller: Caller,
+  next: () => Promise<unknown>,
+): Promise<unknown> {
+  const held = await exchange.parts.roles.rolesOf(caller.id);
+  refuseUnfitting(
+    exchange,
+    caller,
+    [...held].map((role) => `role:${role}`),
+  );
+  return next();
+}
+
+function refuseUnfitting({ rpc }: Exchange, caller: Caller, fitting: readonly string[]): void {
+  if (rpc.who.some((who) => fitting.includes(who))) return;
+  throw new Refusal(
+    'CALLER_NOT_ALLOWED',
+    'forbidden',
+    `\`${actorOf(caller)}\` may not call \`${rpc.path.slice(1)}\`; it is for ${rpc.who.map((who) => `\`${who}\``).join(', ') || 'nobody'}`,
+  );
+}
+
+function decoded(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
   const { rpc, raw } = exchange;
   if (raw !== undefined) {
     try {
@@ -161,7 +178,7 @@ async function decoded(exchange: Exchange, next: () => Promise<unknown>): Promis
   return next();
 }
 
-async function called(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+function called(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
   const { rpc, surface, parts, request, raw } = exchange;
   const caller = present(exchange.caller);
   const key = textField(request, 'requestId');
@@ -180,7 +197,7 @@ async function called(exchange: Exchange, next: () => Promise<unknown>): Promise
   return next();
 }
 
-async function wellFormed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
+function wellFormed(exchange: Exchange, next: () => Promise<unknown>): Promise<unknown> {
   const key = textField(exchange.request, 'requestId');
   check({ request_id: optional(key, requestId(key)) });
   return next();

@@ -102,16 +102,21 @@ function settle(
   respond: sendUnaryData<Buffer>,
 ): void {
   const notSent = (cause: unknown) => parts.telemetry.answerNotSent(callId, rpc.path.slice(1), cause);
-  answer
-    .then(
-      (bytes) => respond(null, bytes as Buffer, trailer(callId)),
-      (wire: WireError) => respond(wire),
-    )
-    .catch((cause: unknown) => {
-      notSent(cause);
-      respond(toWire(cause, callId));
-    })
-    .catch(notSent);
+  const attempt = (send: () => void, orElse: (cause: unknown) => void) => {
+    try {
+      send();
+    } catch (cause) {
+      orElse(cause);
+    }
+  };
+  const instead = (cause: unknown) => {
+    notSent(cause);
+    attempt(() => respond(toWire(cause, callId)), notSent);
+  };
+  void answer.then(
+    (bytes) => attempt(() => respond(null, bytes as Buffer, trailer(callId)), instead),
+    (wire: WireError) => attempt(() => respond(wire), instead),
+  );
 }
 
 function streamHandler({

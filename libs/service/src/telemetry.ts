@@ -79,6 +79,7 @@ export class Telemetry {
   callEnded(outcome: CallOutcome): void {
     const { method, status, reason, durationMs, cause, traceparent, ...ids } = outcome;
     callDuration.record(durationMs / 1000, { 'rpc.method': method, 'rpc.status': status, reason });
+    if (reason === '' && cause === undefined && !this.log.isLevelEnabled('debug')) return;
     const fields = { method, status, reason, durationMs: Math.round(durationMs * 1000) / 1000, ...ids };
     const entry = { ...fields, traceId: traceIdOf(traceparent) };
     if (cause !== undefined) this.log.error({ ...entry, err: cause }, 'call failed');

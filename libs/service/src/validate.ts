@@ -13,9 +13,11 @@ export type Problem = string | undefined;
  * @throws Refusal INVALID_ARGUMENT
  */
 export function check(problems: Readonly<Record<string, Problem>>): void {
-  const fields: FieldViolation[] = Object.entries(problems).flatMap(([field, description]) =>
-    description === undefined ? [] : [{ field: protoPath(field), description }],
-  );
+  const fields: FieldViolation[] = [];
+  for (const field of Object.keys(problems)) {
+    const description = problems[field];
+    if (description !== undefined) fields.push({ field: protoPath(field), description });
+  }
   if (fields.length === 0) return;
   const message = fields.map(({ field, description }) => `\`${field}\` ${description}`).join('; ');
   throw new Refusal('INVALID_ARGUMENT', 'invalid', message, fields);

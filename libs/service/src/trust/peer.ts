@@ -1,16 +1,19 @@
 import { type Caller, Refusal } from '@writ/kernel';
-import { sha256Base64Url } from '../clock.js';
 import { type CertificateFacts, readCertificate } from './certificate.js';
-import { parseSpiffeId } from './spiffe.js';
+import { parseSpiffeId, type SpiffeId } from './spiffe.js';
 
 /** What `peerCaller` needs of a grpc-js server call. */
 export interface PeerCall {
   getAuthContext(): { sslPeerCertificate?: { raw: Buffer } };
 }
 
-/** Parsed certificates by thumbprint: parsing costs more than most calls. Bounded; the oldest goes first. */
-const parsed = new Map<string, CertificateFacts>();
-const parsedMax = 4096;
+/** Read once for each connection, which has one certificate: to parse it costs more than most calls. */
+const parsed = new WeakMap<Buffer, Peer>();
+
+interface Peer {
+  readonly certificate: CertificateFacts;
+  readonly spiffeId: SpiffeId | undefined;
+}
 
 /**
  * Who is on the other end, by the certificate of its TLS connection: exactly one URI SAN, a SPIFFE ID of our trust
@@ -21,11 +24,11 @@ const parsedMax = 4096;
 export function peerCaller(call: PeerCall, trustDomain: string, at: Date): Caller {
   const raw = call.getAuthContext().sslPeerCertificate?.raw;
   if (raw === undefined) throw unidentified('a client certificate is required');
-  const { uris, notBefore, notAfter, sha256 } = factsOf(raw);
+  const { certificate, spiffeId } = peerOf(raw);
+  const { uris, notBefore, notAfter, sha256 } = certificate;
   const [uri] = uris;
   if (uri === undefined || uris.length !== 1)
     throw unidentified(`the client certificate must have exactly one URI name, it has ${uris.length}`);
-  const spiffeId = parseSpiffeId(uri);
   if (spiffeId === undefined)
     throw unidentified('the client certificate names no kind of caller that Writ knows');
   if (spiffeId.trustDomain !== trustDomain)
@@ -37,14 +40,14 @@ export function peerCaller(call: PeerCall, trustDomain: string, at: Date): Calle
   return { kind: spiffeId.kind, id: spiffeId.id, spiffeId: uri, certificateSha256: sha256 };
 }
 
-function factsOf(raw: Buffer): CertificateFacts {
-  const thumbprint = sha256Base64Url(raw);
-  const known = parsed.get(thumbprint);
+function peerOf(raw: Buffer): Peer {
+  const known = parsed.get(raw);
   if (known !== undefined) return known;
-  const facts = readCertificate(raw);
-  if (parsed.size >= parsedMax) parsed.delete(parsed.keys().next().value ?? '');
-  parsed.set(thumbprint, facts);
-  return facts;
+  const certificate = readCertificate(raw);
+  const [uri] = certificate.uris;
+  const peer = { certificate, spiffeId: uri === undefined ? undefined : parseSpiffeId(uri) };
+  parsed.set(raw, peer);
+  return peer;
 }
 
 function unidentified(message: string): Refusal {
