@@ -1,9 +1,9 @@
 // The load generator, a process of its own: unary gRPC calls over HTTP/2 and mutual TLS from prepared frames, as cheap as
-// Node makes them, so that the server is what is measured. Every answer is decoded and checked.
-import { connect } from 'node:http2';
+// can be, so that the server is what is measured. Every answer is decoded and checked.
 import { DecideBatchResponse, DecideResponse } from '@writ/contracts/writ/policy/v1/decision.js';
 import { Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
 import { takeOrders } from './companion.mjs';
+import { CallConnection, headerBlock } from './h2-calls.mjs';
 import { percentile } from './measure.mjs';
 
 const FRAME_HEADER_BYTES = 5;
@@ -33,14 +33,15 @@ function frameOf(message) {
   return frame;
 }
 
-let sessions = [];
+let connections = [];
+let authority = '';
 let headers;
 let frames;
 let kind;
 let answersEach;
 let place = 0;
 
-function open({ address, serverSpiffeId, serverName, material, connections }) {
+async function open({ address, serverSpiffeId, serverName, material, connections: count }) {
   const options = {
     ca: material.rootsPem,
     cert: material.chainPem,
@@ -51,44 +52,19 @@ function open({ address, serverSpiffeId, serverName, material, connections }) {
         ? undefined
         : new Error(`the server is \`${subjectaltname}\`, not \`${serverSpiffeId}\``),
   };
-  const opened = Array.from({ length: connections }, () => connect(`https://${address}`, options));
-  return Promise.all(
-    opened.map(
-      (session) =>
-        new Promise((resolve, reject) =>
-          session.once('connect', () => resolve(session)).once('error', reject),
-        ),
-    ),
+  const { hostname, port } = new URL(`https://${address}`);
+  authority = address;
+  connections = await Promise.all(
+    Array.from({ length: count }, () => CallConnection.open(hostname, Number(port), options)),
   );
 }
 
 /** One call; resolves with how many allows it brought, rejects when it brought anything else. */
-function callOnce() {
+async function callOnce() {
   place += 1;
-  const session = sessions[place % sessions.length];
-  const frame = frames[place % frames.length];
-  return new Promise((resolve, reject) => {
-    const stream = session.request(headers);
-    const chunks = [];
-    let status;
-    stream.on('data', (chunk) => chunks.push(chunk));
-    stream.once('response', (head) => {
-      status = head['grpc-status'];
-    });
-    stream.once('trailers', (trailers) => {
-      status = trailers['grpc-status'];
-      if (status !== '0') reject(new Error(`status ${status}: ${trailers['grpc-message']}`));
-    });
-    stream.once('end', () => {
-      if (status !== undefined && status !== '0') return reject(new Error(`status ${status}`));
-      const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      const allowed = kind.allowed(bytes.subarray(FRAME_HEADER_BYTES));
-      if (allowed === answersEach) resolve(allowed);
-      else reject(new Error(`${allowed} of ${answersEach} answers say allow`));
-    });
-    stream.once('error', reject);
-    stream.end(frame);
-  });
+  const connection = connections[place % connections.length];
+  const allowed = kind.allowed(await connection.call(headers, frames[place % frames.length]));
+  if (allowed !== answersEach) throw new Error(`${allowed} of ${answersEach} answers say allow`);
 }
 
 /** `count` calls, `inFlight` at a time. */
@@ -136,19 +112,11 @@ function prepare({ kindName, messages, answers }) {
   kind = kinds[kindName];
   answersEach = answers;
   frames = messages.map(frameOf);
-  headers = {
-    ':method': 'POST',
-    ':path': kind.path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    'grpc-timeout': `${CALL_MS_MAX}m`,
-  };
+  headers = headerBlock({ path: kind.path, authority, timeoutMs: CALL_MS_MAX });
 }
 
 takeOrders({
-  open: async (o) => {
-    sessions = await open(o);
-  },
+  open,
   prepare: async (o) => prepare(o),
   closedLoop,
   openLoop,
