@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseJson } from './json.js';
 import { PolicySet, type Request } from './policy-set.js';
-import { formatted, validationProblems } from './reference.provider.js';
+import { formatted, validation } from './reference.provider.js';
 import { InvalidSource, type SourceProblem } from './source-problem.js';
 
 const uid = (type: string, id: string) => ({ type, id });
@@ -99,10 +99,15 @@ describe('a schema', () => {
         ?.message,
     ).toContain('nest deeper'));
   it('tells what policies get wrong', () =>
-    expect(validationProblems({ policies: permitWhen('context.m == 1'), schema })[0]).toMatchObject({
+    expect(validation({ policies: permitWhen('context.m == 1'), schema }).errors[0]).toMatchObject({
       source: 'policies',
       line: 1,
       message: expect.stringContaining('`m`'),
+    }));
+  it('tells of a policy that can never apply', () =>
+    expect(validation({ policies: permitWhen('false'), schema })).toMatchObject({
+      errors: [],
+      warnings: [{ source: 'policies', line: 1, message: expect.stringContaining('impossible') }],
     }));
 });
 

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Answer } from './answer.js';
 import { parseJson } from './json.js';
-import { type Answer, PolicySet } from './policy-set.js';
+import { PolicySet } from './policy-set.js';
 
 /** What running a folder of cases came to. */
 export interface CorpusResult {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Answer } from './answer.js';
 import { PolicySet, type Request } from './policy-set.js';
+import { ReferenceSet } from './reference.provider.js';
 import { InvalidSource } from './source-problem.js';
 
 const alice = { type: 'User', id: 'alice' };
@@ -95,6 +97,7 @@ describe('a policy set', () => {
         effect: 'permit',
         annotations: { id: 'pay', note: 'x' },
         text: '@id("pay") @note("x") permit (principal, action, resource);',
+        json: expect.objectContaining({ effect: 'permit', action: { op: 'All' }, conditions: [] }),
       },
     ]));
 
@@ -198,4 +201,39 @@ describe('a policy that the compiler does not take', () => {
     expect(set.evaluatedByReference).toBe(1);
     set.release();
   });
+});
+
+describe('the reference, asked about a whole set', () => {
+  const texts = {
+    p: 'permit (principal, action, resource);',
+    f: 'forbid (principal, action, resource) when { context.n > 1 };',
+  };
+  const whole = { principal: alice, action: read, resource: plan, entities: [] };
+
+  it('decides as the compiled set does, errors among it', () => {
+    const [set, reference] = [
+      PolicySet.prepare({ policies: texts }),
+      new ReferenceSet({ staticPolicies: texts }),
+    ];
+    for (const context of [{ n: 1 }, { n: 2 }, {}]) {
+      const question = { ...whole, context };
+      const idsOf = ({ decision, reasons, errors }: Answer) => ({
+        decision,
+        reasons,
+        errors: errors.map(({ policyId }) => policyId),
+      });
+      expect(idsOf(reference.evaluate(question))).toEqual(idsOf(set.evaluate(question)));
+    }
+    reference.release();
+  });
+  it('refuses a question that is none', () => {
+    const reference = new ReferenceSet({ staticPolicies: texts });
+    expect(reference.evaluate({ ...whole, context: 7 })).toMatchObject({
+      decision: 'deny',
+      errors: [{ policyId: undefined }],
+    });
+    reference.release();
+  });
+  it('does not take what is no policy', () =>
+    expect(() => new ReferenceSet({ staticPolicies: { p: 'permit' } })).toThrow('does not take'));
 });

@@ -1,8 +1,10 @@
+import { type Answer, type PolicyError, refusal } from './answer.js';
 import { Entities } from './entities.js';
 import { EvaluationError } from './evaluation-error.js';
 import type { Frame } from './frame.js';
 import type { Policy } from './policy.js';
 import { PolicyIndex } from './policy-index.js';
+import type { PolicyJson } from './policy-json.js';
 import type { PolicySource } from './policy-source.js';
 import { type PreparedSource, prepareSource } from './prepared-source.js';
 import { CedarRecord } from './value.js';
@@ -20,26 +22,14 @@ export interface Request {
   readonly entities?: Entities | readonly unknown[];
 }
 
-export interface PolicyError {
-  /** The policy that was skipped; undefined where the question itself was refused. */
-  readonly policyId: string | undefined;
-  readonly message: string;
-}
-
-export interface Answer {
-  /** `allow` when a permit applies and no forbid does. Callers who fail closed also deny where there are errors. */
-  readonly decision: 'allow' | 'deny';
-  /** The policies that decided, in the order of the set: permits of an allow, forbids of a deny, none where nothing applied. */
-  readonly reasons: readonly string[];
-  readonly errors: readonly PolicyError[];
-}
-
 export interface PolicyDescription {
   readonly id: string;
   readonly effect: 'permit' | 'forbid';
   readonly annotations: Readonly<Record<string, string>>;
   /** The policy, or the template that it is a link of. */
   readonly text: string;
+  /** The same as the reference writes it in JSON. */
+  readonly json: PolicyJson;
 }
 
 const noErrors: readonly PolicyError[] = [];
@@ -50,11 +40,16 @@ export class PolicySet {
   readonly #noEntities: Entities;
   /** What entities were read from, where the reference may have to read them too. */
   readonly #json = new WeakMap<Entities, readonly unknown[]>();
+  /** The policies that the reference evaluates because the compiler does not take them. */
+  readonly referencePolicyIds: readonly string[];
   #evaluatedByReference = 0;
   #isReleased = false;
 
   private constructor(private readonly source: PreparedSource) {
     this.#index = new PolicyIndex(source.policies);
+    this.referencePolicyIds = source.policies.flatMap(({ id, reference }) =>
+      reference === undefined ? [] : [id],
+    );
     this.#noEntities = this.entities([]);
   }
 
@@ -81,27 +76,19 @@ export class PolicySet {
       return this.#decide(this.#frameOf(request), request);
     } catch (thrown) {
       if (!(thrown instanceof InvalidInput)) throw thrown;
-      return {
-        decision: 'deny',
-        reasons: [],
-        errors: [{ policyId: undefined, message: thrown.message }],
-      };
+      return refusal(thrown.message);
     }
   }
 
   /** What the policies are, in the order of the set. */
   get policies(): readonly PolicyDescription[] {
-    return this.source.policies.map(({ id, effect, annotations, text }) => ({
+    return this.source.policies.map(({ id, effect, annotations, text, json }) => ({
       id,
       effect,
       annotations,
       text,
+      json,
     }));
-  }
-
-  /** The policies that the reference evaluates because the compiler does not take them. */
-  get referencePolicyIds(): readonly string[] {
-    return this.source.policies.flatMap(({ id, reference }) => (reference === undefined ? [] : [id]));
   }
 
   /** How often the reference was asked about one. */

@@ -4,7 +4,7 @@ import { markLongIntegers, restoreLongIntegers } from './long-integers.js';
 import type { Scoped } from './policy-index.js';
 import { type Effect, type PolicyJson, UnknownForm } from './policy-json.js';
 import type { PolicyPart } from './policy-text.js';
-import { policyJsonOf, ReferencePolicy } from './reference.provider.js';
+import { policyJsonOf, ReferenceSet } from './reference.provider.js';
 import { compileScope, type Scope, type Slots, scopeOf } from './scope.js';
 
 /** What a policy or template is compiled to before it has an id: the same for the same text, so sets can share it. */
@@ -40,11 +40,12 @@ export interface Policy extends Scoped {
   readonly effect: Effect;
   readonly annotations: Readonly<Record<string, string>>;
   readonly text: string;
+  readonly json: PolicyJson;
   readonly scope: Scope;
   /** Whether a request is in its scope, and whether its conditions hold; undefined where all are and they do. */
   readonly inScope: Test | undefined;
   readonly conditions: Test | undefined;
-  readonly reference: ReferencePolicy | undefined;
+  readonly reference: ReferenceSet | undefined;
 }
 
 /** Expressions of unknown form that nest deeper are refused: cedar-wasm would overflow its stack on them. */
@@ -68,6 +69,7 @@ export function policyOf(
     effect: json.effect,
     annotations: json.annotations ?? {},
     text: part.text,
+    json,
     scope,
     inScope: compileScope(scope),
   };
@@ -76,14 +78,14 @@ export function policyOf(
     throw new UnknownForm(
       `\`${id}\` is of an unknown form (${unknownForm}) and nests too deep for the reference`,
     );
-  const reference = new ReferencePolicy(
+  const reference = new ReferenceSet(
     slots.size === 0 ? { staticPolicies: { [id]: part.text } } : linked(id, part.text, slots),
     schema,
   );
   return { ...common, conditions: undefined, reference };
 }
 
-function linked(id: string, text: string, slots: Slots): ConstructorParameters<typeof ReferencePolicy>[0] {
+function linked(id: string, text: string, slots: Slots): ConstructorParameters<typeof ReferenceSet>[0] {
   const values = Object.fromEntries(
     [...slots].map(([slot, { type, id: entityId }]) => [slot, { type, id: entityId }]),
   );

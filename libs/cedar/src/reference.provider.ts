@@ -13,7 +13,7 @@ import {
   templateToJson,
   validate,
 } from '@cedar-policy/cedar-wasm/nodejs';
-import type { EntityUid } from './entity-uid.js';
+import { type Answer, refusal } from './answer.js';
 import { EvaluationError } from './evaluation-error.js';
 import { toRawJson } from './json.js';
 import type { PolicyJson } from './policy-json.js';
@@ -64,21 +64,26 @@ export function schemaJsonOf(text: string): SchemaJson {
   return answer.json as SchemaJson;
 }
 
+/** What Cedar's validator says of policies. */
+export interface Validation {
+  /** Why they cannot be used. */
+  readonly errors: readonly SourceProblem[];
+  /** What is allowed and most likely a mistake, such as a policy that can never apply. */
+  readonly warnings: readonly SourceProblem[];
+}
+
 /** Every policy against every request that the schema admits, in Cedar's strict mode. */
-export function validationProblems(source: {
-  readonly policies: string;
-  readonly schema: string;
-}): readonly SourceProblem[] {
+export function validation(source: { readonly policies: string; readonly schema: string }): Validation {
   const { policies, schema } = source;
   const unparsed = [...schemaProblems(schema), ...policyProblems(policies)];
-  if (unparsed.length > 0) return unparsed;
+  if (unparsed.length > 0) return { errors: unparsed, warnings: [] };
   const answer = validate({ schema, policies: { staticPolicies: policies } });
-  if (answer.type === 'failure') return located('policies', policies, answer.errors);
-  return located(
-    'policies',
-    policies,
-    answer.validationErrors.map(({ error }) => error),
-  );
+  const told = (errors: readonly DetailedError[]) => located('policies', policies, errors);
+  if (answer.type === 'failure') return { errors: told(answer.errors), warnings: [] };
+  return {
+    errors: told(answer.validationErrors.map(({ error }) => error)),
+    warnings: told(answer.validationWarnings.map(({ error }) => error)),
+  };
 }
 
 /** Policies in the layout of Cedar's own formatter. @throws InvalidSource */
@@ -90,26 +95,31 @@ export function formatted(policies: string): string {
   return answer.formatted_policy;
 }
 
+interface TypeAndId {
+  readonly type: string;
+  readonly id: string;
+}
+
 /** A request as the reference is asked it. */
 export interface ReferenceRequest {
-  readonly principal: EntityUid;
-  readonly action: EntityUid;
-  readonly resource: EntityUid;
+  readonly principal: TypeAndId;
+  readonly action: TypeAndId;
+  readonly resource: TypeAndId;
   /** As they were given: JSON values, integers beyond 2^53 as `bigint`. */
   readonly context: unknown;
   readonly entities: readonly unknown[];
 }
 
-/** One policy that the reference evaluates. What it parsed stays in the module, which the whole process shares. */
-export class ReferencePolicy {
+/** Policies that the reference evaluates. What it parsed stays in the module, which the whole process shares. */
+export class ReferenceSet {
   static #count = 0;
   readonly #name: string;
   readonly #hasSchema: boolean;
 
-  /** @throws Error when the reference does not take the policy or the schema */
-  constructor(policies: PolicySet, schema: string | undefined) {
-    ReferencePolicy.#count += 1;
-    this.#name = `writ-cedar/${ReferencePolicy.#count}`;
+  /** @throws Error when the reference does not take the policies or the schema */
+  constructor(policies: PolicySet, schema?: string) {
+    ReferenceSet.#count += 1;
+    this.#name = `writ-cedar/${ReferenceSet.#count}`;
     this.#hasSchema = schema !== undefined;
     const answers = [
       preparsePolicySet(this.#name, policies),
@@ -120,8 +130,8 @@ export class ReferencePolicy {
         throw new Error(`the reference does not take a policy: ${answer.errors[0]?.message}`);
   }
 
-  /** Whether the policy applies. @throws EvaluationError, InvalidInput when it refuses the request as a whole */
-  applies(request: ReferenceRequest): boolean {
+  /** Decides. Its reasons and errors are in no order. */
+  evaluate(request: ReferenceRequest): Answer {
     const { principal, action, resource, context, entities } = request;
     const answer = statefulIsAuthorized({
       principal: { type: principal.type, id: principal.id },
@@ -132,10 +142,18 @@ export class ReferencePolicy {
       preparsedPolicySetId: this.#name,
       ...(this.#hasSchema && { preparsedSchemaName: this.#name, validateRequest: true }),
     });
-    if (answer.type === 'failure') throw new InvalidInput(answer.errors[0]?.message ?? 'no answer');
-    const { errors, reason } = answer.response.diagnostics;
-    if (errors[0] !== undefined) throw new EvaluationError(errors[0].error.message);
-    return reason.length > 0;
+    if (answer.type === 'failure') return refusal(answer.errors[0]?.message ?? 'no answer');
+    const { decision, diagnostics } = answer.response;
+    const errors = diagnostics.errors.map(({ policyId, error: { message } }) => ({ policyId, message }));
+    return { decision, reasons: diagnostics.reason, errors };
+  }
+
+  /** Of a single policy: whether it applies. @throws EvaluationError, InvalidInput when it refuses the request as a whole */
+  applies(request: ReferenceRequest): boolean {
+    const { reasons, errors } = this.evaluate(request);
+    const [error] = errors;
+    if (error === undefined) return reasons.length > 0;
+    throw error.policyId === undefined ? new InvalidInput(error.message) : new EvaluationError(error.message);
   }
 
   release(): void {

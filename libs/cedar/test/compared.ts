@@ -4,8 +4,9 @@ import {
   type StatefulAuthorizationCall,
   statefulIsAuthorized,
 } from '@cedar-policy/cedar-wasm/nodejs';
+import type { Answer } from '../src/answer.js';
 import { toRawJson } from '../src/json.js';
-import { type Answer, PolicySet } from '../src/policy-set.js';
+import { PolicySet } from '../src/policy-set.js';
 import type { Case } from './cases.js';
 
 /** Asks ours and the reference the same, and tells what differs. */
