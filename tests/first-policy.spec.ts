@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Files } from '@writ/cli/files.js';
 import { PolicyFolder } from '@writ/cli/policy-folder.js';
 import { PolicyTest } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
-import { CedarWasm } from '@writ/policy-engine/policy-set/cedar-wasm.provider.js';
 import { runTests, testProblems } from '@writ/policy-engine/policy-set/policy-test.flow.js';
+import { comparedCedar } from '../apps/policy-engine/test/cedar.js';
 
 const page = 'docs/first-policy.md';
 const input = { tty: false, read: async () => Buffer.alloc(0), line: async () => '' };
@@ -32,7 +32,7 @@ describe('the policy set of the first policy', () => {
       await PolicyFolder.read('.', new Files({ cwd: folder, input }))
     ).request();
     const read = tests.map((test) => PolicyTest.fromJSON(test));
-    const language = new CedarWasm();
+    const language = comparedCedar();
     expect(language.problems({ policies, schema })).toEqual([]);
     expect(Object.values(testProblems(read)).filter(Boolean)).toEqual([]);
     const passed = runTests(language, { policies, schema }, read).filter((result) => result.passed);

@@ -91,6 +91,11 @@ describe('the import law', () => {
       `import { validate } from '@cedar-policy/cedar-wasm/nodejs';\nexport const x = validate;\n`,
     ],
     [
+      'cedar-wasm-behind-its-provider',
+      'apps/policy-engine/src/policy-set/planted.provider.ts',
+      `import { validate } from '@cedar-policy/cedar-wasm/nodejs';\nexport const x = validate;\n`,
+    ],
+    [
       'store-knows-kernel-and-pg',
       'libs/event-store/src/planted.ts',
       `import { Kafka } from 'kafkajs';\nexport const x = Kafka;\n`,

@@ -183,7 +183,12 @@ export class WholeSuite {
         return new BrokerSettings({ ...tokens, signingKeyFile: this.inside('token-signing.pem') });
       case 'policy-engine': {
         const sessionBrokerAddress = this.service('session-broker').address;
-        return new PolicyEngineSettings({ ...tokens, sessionBrokerAddress, factsAgeMsMax: 3_000 });
+        return new PolicyEngineSettings({
+          ...tokens,
+          sessionBrokerAddress,
+          factsAgeMsMax: 3_000,
+          cedarShadowOneIn: 1,
+        });
       }
       case 'vault':
         return new VaultSettings({

@@ -41,7 +41,12 @@ async function start(): Promise<void> {
     own: new BrokerSettings({ ...tokens, signingKeyFile: join(house.folder, 'token-signing.pem') }),
   });
   const engine = await world.service(policyEngineService, {
-    own: new PolicyEngineSettings({ ...tokens, sessionBrokerAddress: broker.address, factsAgeMsMax: 10_000 }),
+    own: new PolicyEngineSettings({
+      ...tokens,
+      sessionBrokerAddress: broker.address,
+      factsAgeMsMax: 10_000,
+      cedarShadowOneIn: 1,
+    }),
   });
   const approvals = await world.service(approvalsService);
   const vault = await world.service(vaultService, {

@@ -40,6 +40,7 @@ beforeAll(async () => {
       tokenIssuer: 'https://broker.writ.test',
       tokenAudience: 'writ',
       factsAgeMsMax: 3_000,
+      cedarShadowOneIn: 1,
     }),
   });
   await house.saveSuite([registry, engine]);

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { type ServiceDefinition, SigningKeys, TokenVerifier } from '@writ/service';
+import { Clock, type ServiceDefinition, SigningKeys, TokenVerifier } from '@writ/service';
 import { AuthzenHttp } from './authzen/authzen.http.js';
 import { Evaluations } from './authzen/evaluation.flow.js';
 import { Searches } from './authzen/search.flow.js';
@@ -15,7 +15,7 @@ import { PresentedTokens } from './decision/presented-token.store.js';
 import { RequestSweep } from './decision/request.background.js';
 import { PolicyEngineSettings } from './policy-engine.settings.js';
 import { ActivePolicies } from './policy-set/active-policies.store.js';
-import { CedarWasm } from './policy-set/cedar-wasm.provider.js';
+import { CedarLanguage } from './policy-set/cedar.provider.js';
 import { PolicyLanguage } from './policy-set/policies.provider.js';
 import { PolicySetRpc } from './policy-set/policy-set.rpc.js';
 import { PolicySetView } from './policy-set/policy-set.view.js';
@@ -31,7 +31,15 @@ import { PolicyTelemetry } from './telemetry.js';
     PolicyTelemetry,
     PresentedTokens,
     Searches,
-    { provide: PolicyLanguage, useClass: CedarWasm },
+    {
+      provide: PolicyLanguage,
+      inject: [PolicyEngineSettings, Clock, PolicyTelemetry],
+      useFactory: (
+        { cedarShadowOneIn: shadowOneIn }: PolicyEngineSettings,
+        clock: Clock,
+        telemetry: PolicyTelemetry,
+      ) => new CedarLanguage({ shadowOneIn, clock, telemetry }),
+    },
     {
       provide: TokenVerifier,
       inject: [PolicyEngineSettings, SigningKeys],

@@ -11,4 +11,10 @@ export class PolicyEngineSettings extends settingsClass({
     min: 500,
     max: 60_000,
   }),
+  cedarShadowOneIn: settings.integer({
+    doc: 'one question to the policies in so many is evaluated by the reference of Cedar too',
+    fallback: 1_000,
+    min: 1,
+    max: 1_000_000,
+  }),
 }) {}

@@ -97,6 +97,7 @@ export class House {
         tokenIssuer: ISSUER,
         tokenAudience: AUDIENCE,
         factsAgeMsMax: wish.factsAgeMsMax ?? 3_000,
+        cedarShadowOneIn: 1,
       }),
     });
     await this.until(async () => (await engine.readiness.failing()).length === 0);

@@ -6,13 +6,14 @@ import { PolicyFolder } from '@writ/cli/policy-folder.js';
 import { policiesOf } from '@writ/cli/policy-texts.js';
 import { Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
 import { PolicyTest } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
-import { CedarWasm } from '../src/policy-set/cedar-wasm.provider.js';
 import { runTests, testProblems } from '../src/policy-set/policy-test.flow.js';
+import { comparedCedar, HeardEvaluations } from './cedar.js';
 
 const folder = join(import.meta.dirname, '..', 'policies');
 const useCases = ['ci-cd', 'customer-support', 'finance', 'healthcare', 'it-operations', 'soc'];
 const input = { tty: false, read: async () => Buffer.alloc(0), line: async () => '' };
-const language = new CedarWasm();
+const heard = new HeardEvaluations();
+const language = comparedCedar(heard);
 
 async function setOf(name: string) {
   const { policies, schema, tests } = (
@@ -39,6 +40,11 @@ describe.each([...useCases, 'starter'])('the policies of %s', (name) => {
     expect(
       (await results(name)).flatMap(({ name: test, failure }) => (failure ? [`${test}: ${failure}`] : [])),
     ).toEqual([]));
+  it('are compiled, every one, and decided as the reference decides', async () => {
+    heard.causes.length = 0;
+    const tested = await results(name);
+    expect(heard).toEqual({ causes: tested.map(() => 'sample'), differences: [] });
+  });
   it('decide each in one at least, so that none is there for nothing', async () => {
     const decided = new Set((await results(name)).flatMap(({ policies }) => policies));
     expect(policiesOf((await setOf(name)).policies).filter(({ id }) => !decided.has(id))).toEqual([]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { actionJson, type LockEntry, LockTable, parseAction } from '@writ/authority';
 import { parse } from 'yaml';
-import { CedarWasm } from '../policy-set/cedar-wasm.provider.js';
+import { comparedCedar } from '../../test/cedar.js';
 import { decide, type Question } from './decision.js';
 import { approvalFacts, knownEventOf, registryFacts, sessionFacts } from './knowledge.facts.js';
 import { Knowledge } from './knowledge.js';
@@ -72,7 +72,7 @@ const codecs = { ...registryFacts, ...sessionFacts, ...approvalFacts };
 function policiesOf({ policies, schema }: Case) {
   if (policies === 'none') return undefined;
   const text = schema === undefined ? starterSchema : starterSchema.replace('"payment:read", ', '');
-  return new CedarWasm().compile({
+  return comparedCedar().compile({
     policySetId: 'pol_now',
     version: 1,
     policies: policies ?? starterPolicies,

@@ -1,23 +1,48 @@
 import { describe, expect, it } from '@jest/globals';
-import { CedarWasm } from './cedar-wasm.provider.js';
+import { comparedCedar, HeardEvaluations } from '../../test/cedar.js';
+import type { PolicyRequest } from '../decision/policy-request.js';
 import { policyLanguageContract, request, schema } from './policies.provider.contract.js';
 
-policyLanguageContract('Cedar in WebAssembly', () => new CedarWasm());
+policyLanguageContract('Cedar, compiled and compared', comparedCedar);
 
-describe('an answer of Cedar', () => {
-  const policies = '@id("p") permit (principal, action, resource) when { context.purpose != "" };';
-  const answered = (purpose: string) => {
-    const set = new CedarWasm().compile({ policies, schema, policySetId: 'pol_1', version: 1 });
-    const asked = { ...request, actionName: 'payment:pay', context: { ...request.context, purpose } };
-    return [set.answer(asked), set.answer(asked)] as const;
-  };
-  it('is remembered for a short question', () => {
-    const [first, second] = answered('a supplier run');
-    expect(second).toBe(first);
+const permit = (condition: string) =>
+  `@id("p") permit (principal, action == Action::"payment:pay", resource) when { ${condition} };`;
+
+function asked(policies: string, change: Partial<PolicyRequest['context']> = {}) {
+  const heard = new HeardEvaluations();
+  const set = comparedCedar(heard).compile({ policies, schema, policySetId: 'pol_1', version: 1 });
+  return { heard, answer: set.answer({ ...request, context: { ...request.context, ...change } }) };
+}
+
+describe('Cedar, compiled', () => {
+  it('is compared with its reference at every question of these specs', () => {
+    const { heard } = asked(permit('context.trust > 50'));
+    expect(heard).toEqual({ causes: ['sample'], differences: [] });
   });
-  it('is made anew for a question of more than 4096 characters, so that what is remembered stays small', () => {
-    const [first, second] = answered('x'.repeat(4_097));
-    expect(second).not.toBe(first);
-    expect(second).toEqual(first);
+  it('leaves to the reference, and counts, what the compiler does not take', () => {
+    // A text that looks like a marked integer, beside an integer that has to be marked.
+    const policies = permit('"writ-long-integer:1" != "" && 9007199254740993 > context.trust');
+    const { heard, answer } = asked(policies);
+    expect(answer).toEqual({ decision: 'allow', policyIds: ['p'], errors: [] });
+    expect(heard).toEqual({ causes: ['not_compiled', 'sample'], differences: [] });
+  });
+  it('takes no offence at an amount that does not fit, where no policy of the action reads it', () => {
+    const other = `@id("q") permit (principal, action == Action::"payment:read", resource);
+      @id("r") permit (principal, action == Action::"payment:void", resource) when { context.amount.lessThan(decimal("1.0")) };`;
+    expect(asked(`${permit('true')} ${other}`, { amount: '999999999999999999.99' }).answer).toEqual({
+      decision: 'allow',
+      policyIds: ['p'],
+      errors: [],
+    });
+  });
+  it('refuses a policy that its reference could not hold', () => {
+    const deep = permit(`${'('.repeat(65)}true${')'.repeat(65)}`);
+    expect(comparedCedar().problems({ policies: deep, schema })).toEqual([
+      expect.objectContaining({
+        field: 'policies',
+        line: 1,
+        message: expect.stringContaining('nest deeper'),
+      }),
+    ]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Outcome } from '@writ/contracts/writ/policy/v1/decision_facts.js';
 import { type DeepPartial, PolicyTest } from '@writ/contracts/writ/policy/v1/policy_set_facts.js';
 import { Environment, Sensitivity } from '@writ/contracts/writ/registry/v1/agent_facts.js';
-import { CedarWasm } from './cedar-wasm.provider.js';
+import { comparedCedar } from '../../test/cedar.js';
 import { schema } from './policies.provider.contract.js';
 import { runTests, testProblems } from './policy-test.flow.js';
 
@@ -27,7 +27,7 @@ const test = (wish: Wish = {}) => PolicyTest.fromPartial({ ...good, ...wish });
 const permit = '@id("p") permit (principal, action == Action::"payment:pay", resource)';
 
 function ran(policies: string, wish: Wish = {}) {
-  const [result] = runTests(new CedarWasm(), { policies, schema }, [test(wish)]);
+  const [result] = runTests(comparedCedar(), { policies, schema }, [test(wish)]);
   if (result === undefined) throw new Error('a test has a result');
   return result;
 }
