@@ -43,18 +43,16 @@ export class CedarLanguage extends PolicyLanguage {
   }
 
   override problems(source: PolicySource): readonly PolicyProblem[] {
-    const unusable = unusableText(source);
-    return unusable.length > 0 ? unusable : invalidPolicies(source);
+    const { problems } = readSource(source);
+    return problems.length > 0 ? problems : invalidPolicies(source);
   }
 
   override compile(set: PolicySource & { policySetId: string; version: number }): CompiledPolicies {
-    const [problem] = unusableText(set);
+    const { problems, actions, texts } = readSource(set);
+    const [problem] = problems;
     if (problem !== undefined)
       throw new Error(`policy set \`${set.policySetId}\` is not valid: ${problem.message}`);
-    const { actions } = fitSchema(schemaForm(set.schema));
-    const staticPolicies = Object.fromEntries(
-      partsOf(set.policies).map(({ text }) => [policyJsonOf(text, false).annotations?.id ?? '', text]),
-    );
+    const staticPolicies = Object.fromEntries(texts);
     const compiled = PolicySet.prepare({ policies: staticPolicies });
     const evaluation = new CheckedEvaluation(set, {
       compiled,
@@ -146,14 +144,23 @@ function demandsOf(policies: readonly PolicyDescription[]): ReadonlyMap<string, 
   return demands;
 }
 
-/** What keeps a policy set from being evaluated as it is meant. */
-function unusableText({ policies, schema }: PolicySource): readonly PolicyProblem[] {
+interface ReadSource {
+  /** What keeps the set from being evaluated as it is meant. */
+  readonly problems: readonly PolicyProblem[];
+  readonly actions: ReadonlyMap<string, FittingAction>;
+  /** Each policy by its id. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+function readSource({ policies, schema }: PolicySource): ReadSource {
   const unparsed = [...schemaProblems(schema), ...policyProblems(policies)];
-  if (unparsed.length > 0) return unparsed.map(problemOf);
-  const misfits = fitSchema(schemaForm(schema)).misfits.map((message): PolicyProblem => {
+  if (unparsed.length > 0) return { problems: unparsed.map(problemOf), actions: new Map(), texts: new Map() };
+  const { actions, misfits } = fitSchema(schemaJsonOf(schema) as SchemaForm);
+  const parts = readParts(policies);
+  const misfitting = misfits.map((message): PolicyProblem => {
     return { field: 'schema', line: 0, column: 0, message };
   });
-  return [...misfits, ...partProblems(policies)];
+  return { problems: [...misfitting, ...parts.problems], actions, texts: parts.texts };
 }
 
 /** Validation in Cedar's strict mode: every policy against every action it may be asked about. */
@@ -167,9 +174,9 @@ function isNeverTrue({ message }: SourceProblem): boolean {
   return message.includes('policy is impossible');
 }
 
-function partProblems(policies: string): readonly PolicyProblem[] {
+function readParts(policies: string): Pick<ReadSource, 'problems' | 'texts'> {
   const problems: PolicyProblem[] = [];
-  const seen = new Set<string>();
+  const texts = new Map<string, string>();
   for (const { text, isTemplate, at } of partsOf(policies)) {
     const wrong = (message: string) => problems.push(problemOf(problemAt('policies', policies, at, message)));
     if (isTemplate) {
@@ -180,19 +187,15 @@ function partProblems(policies: string): readonly PolicyProblem[] {
     const { id, [APPROVAL_ANNOTATION]: approval } = annotations;
     if (id === undefined || !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(id))
       wrong('a policy needs a name, `@id("pay-small")`');
-    else if (seen.has(id)) wrong(`two policies are named \`${id}\``);
-    else seen.add(id);
+    else if (texts.has(id)) wrong(`two policies are named \`${id}\``);
+    else texts.set(id, text);
     if (approval === undefined) continue;
     if (effect === 'forbid')
       wrong(`\`@${APPROVAL_ANNOTATION}\` belongs on a permit: no approval lifts a forbid`);
     const demand = readApprovalAnnotation(approval);
     if (typeof demand === 'string') wrong(demand);
   }
-  return problems;
-}
-
-function schemaForm(schema: string): SchemaForm {
-  return schemaJsonOf(schema) as SchemaForm;
+  return { problems, texts };
 }
 
 function problemOf({ source: field, line, column, message }: SourceProblem): PolicyProblem {
