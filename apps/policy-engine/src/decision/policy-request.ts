@@ -49,7 +49,7 @@ export interface PolicyAnswer {
   readonly approvalDemand?: ApprovalDemand;
 }
 
-/** An applied policy set, ready to answer. Pure: the same request gives the same answer. */
+/** An applied policy set, ready to answer. The same request gives the same answer, unless the reference of Cedar contradicts it. */
 export interface Policies {
   readonly policySetId: string;
   readonly version: number;
