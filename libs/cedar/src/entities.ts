@@ -105,6 +105,7 @@ function readNamed(json: JsonObject): Attributes {
 
 /** Without recursion: a chain may be as long as the list. */
 function refuseCycles(entities: ReadonlyMap<string, Entity>): void {
+  if (!hasParentAmong(entities)) return;
   const finished = new Set<string>();
   const onPath = new Set<string>();
   for (const start of entities.keys()) {
@@ -125,4 +126,11 @@ function refuseCycles(entities: ReadonlyMap<string, Entity>): void {
       else if (!finished.has(parent.key)) path.push({ key: parent.key, next: 0 });
     }
   }
+}
+
+/** Most requests bring entities whose parents are not among them. */
+function hasParentAmong(entities: ReadonlyMap<string, Entity>): boolean {
+  for (const { parents } of entities.values())
+    for (const { key } of parents) if (entities.has(key)) return true;
+  return false;
 }
