@@ -20,18 +20,19 @@ describe('the official corpus of Cedar', () => {
     it.skip('is answered as expected; skipped: no third-party data', () => undefined);
   }
 
-  it.each(archives)(
-    'is answered as expected: %s',
-    (archive) => {
-      execFileSync('tar', ['-xzf', join(data, archive), '-C', folder]);
-      const { cases, requests, differing, byFallback } = runCorpus(folder);
-      expect(differing).toEqual([]);
-      expect(cases).toBeGreaterThan(1_000);
-      expect(requests).toBeGreaterThan(cases);
-      expect(byFallback).toBeLessThan(requests / 100);
-    },
-    TIMEOUT_MS,
-  );
+  for (const archive of archives)
+    it(
+      `is answered as expected: ${archive}`,
+      () => {
+        execFileSync('tar', ['-xzf', join(data, archive), '-C', folder]);
+        const { cases, requests, differing, byFallback } = runCorpus(folder);
+        expect(differing).toEqual([]);
+        expect(cases).toBeGreaterThan(1_000);
+        expect(requests).toBeGreaterThan(cases);
+        expect(byFallback).toBeLessThan(requests / 100);
+      },
+      TIMEOUT_MS,
+    );
 });
 
 describe('a corpus of one case', () => {
