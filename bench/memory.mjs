@@ -1,5 +1,6 @@
-// `writd-rss`: resident memory of the process that runs all six services, after the walk. The walk ends with a crash of
-// that process, so it has run briefly by then; `writd-rss-peak` is the most it had at any moment of the walk.
+// `writd-rss`: resident memory of `writd` and of the process in which it runs all six services, after the walk. What both map
+// is counted twice, PostgreSQL is not in it. The walk ends with a crash of the second process, so that one has run briefly by
+// then; `writd-rss-peak` is the most it had at any moment of the walk.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -48,15 +49,16 @@ async function afterWalk(ground, round) {
     `engine ${engine.toFixed(0)} MB, at most ${peak.toFixed(0)} MB, supervisor ${supervisor.toFixed(0)} MB`,
   );
   await writd.stop();
-  return { engine, peak: Math.max(peak, engine), supervisor };
+  return { both: engine + supervisor, engine, peak: Math.max(peak, engine), supervisor };
 }
 
 await figure(async (ground) => {
   const rounds = await inRounds((round) => afterWalk(ground, round), MEASURING_SECONDS_MAX);
   const lines = [
-    ['writd-rss', 'engine', 'VmRSS of the process of all six services, after the walk'],
+    ['writd-rss', 'both', 'VmRSS of writd and of the process of all six services, in sum, after the walk'],
+    ['writd-rss-engine', 'engine', 'that of the process of all six services'],
     ['writd-rss-peak', 'peak', 'the same at its highest during the walk'],
-    ['writd-rss-supervisor', 'supervisor', 'VmRSS of the process that starts it'],
+    ['writd-rss-supervisor', 'supervisor', 'that of writd'],
   ];
   for (const [name, which, note] of lines)
     report({ name, unit: 'MiB', values: rounds.map((one) => one[which]), note });

@@ -1,15 +1,13 @@
 // `writd`, or the npm script that starts it, as somebody at a terminal has it.
 import { spawn } from 'node:child_process';
-import { environment, node24, root } from '../scripts/bootstrap.mjs';
+import { environment, node24, root, writdArguments } from '../scripts/bootstrap.mjs';
 
 const STOP_MS_MAX = 15_000;
 const BANNER = 'Writ is up';
 
-export const writdMain = 'apps/writd/dist/main.js';
-
 /** `node apps/writd/dist/main.js …`, as `npm start` runs it once everything is built. */
 export function startWritd(args, ground) {
-  return startProgram(node24, ['--enable-source-maps', writdMain, ...args], ground);
+  return startProgram(node24, [...writdArguments, ...args], ground);
 }
 
 /** `npm start -- …` in a checkout. */

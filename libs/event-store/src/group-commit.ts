@@ -19,7 +19,8 @@ export interface GroupCommitSettings<Item, Outcome> {
   /**
    * Decides what is stored for each item, in their order, in the transaction that stores it: the place to reserve what
    * must not be overdrawn. Appends SHOULD expect `'any'` or `'none'`; one conflict fails the whole group.
-   * What asks nothing of `tx` is appended by one statement, without a transaction around it. Called again for parts of a group when one of its facts is too large.
+   * What asks nothing of `tx` is appended by one statement, without a transaction around it. Called again for parts of a
+   * group when one of its facts is too large.
    */
   prepare(tx: Statements, items: readonly Item[]): Promise<readonly Prepared<Outcome>[]>;
   /** What is written beside the facts of a group, by what was prepared for its items. */
