@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { Refusal } from '@writ/kernel';
+import { toWire } from '@writ/service/errors.js';
 import { CliFailure, invalid, usage } from './cli-failure.js';
 import { nowhere, reportFailure } from './report-failure.js';
 
@@ -43,6 +45,14 @@ describe('what a command says when it fails', () => {
         { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: fields },
       ],
     });
+  });
+  it.each([
+    ['CALLER_NOT_ALLOWED', 'next: use a profile that may: --profile NAME\n'],
+    ['DELEGATION_WIDENS', ''],
+  ])('advises another profile only where another may: %s', (code, next) => {
+    const wire = toWire(new Refusal(code, 'forbidden', 'no'), 'c1');
+    const refused = Object.assign(new Error(wire.details), wire);
+    expect(reported(refused).err).toBe(`writ agent get: no (${code})\n${next}call: c1\n`);
   });
   it('lets no message steer the terminal', () =>
     expect(reported(new CliFailure(6, 'no \u001b[2J')).err).toBe('writ agent get: no \\u{1b}[2J\n'));

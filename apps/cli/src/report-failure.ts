@@ -96,7 +96,8 @@ function nextStep({ reason }: RemoteError, exitCode: ExitCode, scene: Scene): st
     case exitCodes.invalid:
       return `writ ${title} --help`;
     case exitCodes.forbidden:
-      return 'use a profile that may: --profile NAME';
+      // What nobody may, such as to delegate more than one has, no other profile may either.
+      return isAboutCaller(reason) ? 'use a profile that may: --profile NAME' : '';
     case exitCodes.notFound:
       return `writ ${noun} list`;
     case exitCodes.unavailable:
@@ -106,6 +107,10 @@ function nextStep({ reason }: RemoteError, exitCode: ExitCode, scene: Scene): st
     default:
       return '';
   }
+}
+
+function isAboutCaller(reason: string): boolean {
+  return reason === 'CALLER_NOT_ALLOWED' || reason === 'PEER_UNIDENTIFIED';
 }
 
 /** The same request id with another request would be refused, so it is offered only with what makes the same one. */

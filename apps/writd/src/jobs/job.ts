@@ -1,4 +1,4 @@
-import { reasonOf, SettingsError } from '@writ/service';
+import { endProcess, reasonOf, SettingsError } from '@writ/service';
 
 const EXIT_FAILED = 1;
 /** EX_CONFIG of sysexits: running it again will not help before somebody changes a setting. */
@@ -16,6 +16,6 @@ export async function runJob(name: string, work: (say: Say) => Promise<void>): P
     await work((line) => process.stdout.write(`${name}: ${line}\n`));
   } catch (error) {
     process.stderr.write(`${name} failed: ${reasonOf(error)}\n`);
-    process.exit(error instanceof SettingsError ? EXIT_CONFIG : EXIT_FAILED);
+    await endProcess(error instanceof SettingsError ? EXIT_CONFIG : EXIT_FAILED);
   }
 }
