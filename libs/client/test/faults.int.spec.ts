@@ -75,7 +75,10 @@ describe('an engine that goes away', () => {
     there.methods();
     there.wire.cut();
     await decision;
-    expect(there.methods()).toEqual(['DecideBatch']);
+    // The wire may be cut before or after the engine has read the first one.
+    const methods = there.methods();
+    expect(methods.length).toBeGreaterThanOrEqual(1);
+    expect(new Set(methods)).toEqual(new Set(['DecideBatch']));
   });
 });
 
